@@ -186,8 +186,8 @@ def described(version: ModelVersion) -> str:
 
     if not version.promoted:
         return f"held back: {version.reason}; no role starts from version {version.number}"
-    found = [f"{name}: {figures_in_words(each)}" for name, each in version.figures.items()]
-    return "; ".join([f"version {version.number} is promoted", *found])
+    lines = [f"{name}: {figures_in_words(each)}" for name, each in version.figures.items()]
+    return "; ".join([f"version {version.number} is promoted", *lines])
 
 
 def _metadata(version: ModelVersion) -> dict[str, Any]:

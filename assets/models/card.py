@@ -15,7 +15,7 @@ from assets.models.card_tables import (
     ablation_tables,
     datasets_table,
     judged_table,
-    named,
+    model_label,
     parameters_table,
     published,
     stages_table,
@@ -71,7 +71,7 @@ def model_card(
     """
     from huggingface_hub import ModelCard, ModelCardData
 
-    start, licence = named(version.start), _licence(project, plan, version)
+    start, licence = model_label(version.start), _licence(project, plan, version)
     loader, pipeline = task_of(plan)
     results = list(eval_results(plan, version, pipeline))
     # What is trained on them comes from the start and from the sources.

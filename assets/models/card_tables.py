@@ -21,7 +21,7 @@ from assets.storage.tables import MissingTableError
 UNMEASURED = "not measured"
 
 
-def named(model: str) -> str:
+def model_label(model: str) -> str:
     """A Hub id, or the name of a folder without its path."""
     return Path(model).name if Path(model).is_absolute() else model
 
@@ -36,8 +36,8 @@ def stored_version(project: Project, name: str, on: TrainedOn) -> Version | None
 
 def published(project: Project, name: str, on: TrainedOn) -> list[Publication]:
     """Where that version of a dataset was published, each repository once."""
-    found = publications(project.settings.root_path, f"datasets/{name}")
-    return list({each.url: each for each in found if each.version == on.version}.values())
+    all_published = publications(project.settings.root_path, f"datasets/{name}")
+    return list({each.url: each for each in all_published if each.version == on.version}.values())
 
 
 def datasets_table(project: Project, version: ModelVersion) -> str:
@@ -62,8 +62,8 @@ def stages_table(version: ModelVersion) -> str:
     for stage, trained in version.trained.items():
         for seed, row in zip(version.seeds, trained, strict=True):
             figures = json.loads(row["metrics"])
-            shown = ", ".join(f"{name} {value:.3g}" for name, value in sorted(figures.items()))
-            rows.append((stage, seed, f"{row['rows']:,}", f"{row['steps']:,}", shown))
+            cells = ", ".join(f"{name} {value:.3g}" for name, value in sorted(figures.items()))
+            rows.append((stage, seed, f"{row['rows']:,}", f"{row['steps']:,}", cells))
     return markdown(("stage", "seed", "rows", "steps", "figures"), rows)
 
 
@@ -90,18 +90,18 @@ def validation_table(plan: ModelPlan, version: ModelVersion) -> str:
         if figures is None:
             rows.append((stage, UNMEASURED, ""))
             continue
-        shown = {name: value for name, value in figures.items() if name != "seeds"}
+        measured = {name: value for name, value in figures.items() if name != "seeds"}
         reached = [each["after"] for each in figures.get("seeds", []) if each]
         spread = f"{min(reached):.3g} to {max(reached):.3g}" if len(reached) > 1 else UNMEASURED
-        rows.append((stage, described(shown), spread))
-    found = markdown(("stage", "found", f"reached by {len(version.seeds)} seeds"), rows)
+        rows.append((stage, described(measured), spread))
+    table = markdown(("stage", "found", f"reached by {len(version.seeds)} seeds"), rows)
     tasks = [(stage, *row) for stage, of in version.figures.items() for row in task_rows(of)]
-    return f"{found}\n\n{markdown(('stage', *TASK_COLUMNS), tasks)}" if tasks else found
+    return f"{table}\n\n{markdown(('stage', *TASK_COLUMNS), tasks)}" if tasks else table
 
 
 def judged_table(project: Project, version: ModelVersion) -> str:
     """What ``factory judge-bench`` found of the version, a row for each benchmark; may be empty."""
-    found = kept_figures(project.settings.root_path, version.path)
+    figures = kept_figures(project.settings.root_path, version.path)
     rows = [
         (
             each.benchmark,
@@ -122,7 +122,7 @@ def judged_table(project: Project, version: ModelVersion) -> str:
             ),
             words.probes(each.probes),
         )
-        for each in found
+        for each in figures
     ]
     headings = ("benchmark", "items", "verdicts", "accuracy %", "F1 %", "both orders", "flips")
     more = ("first wins", "ties", "unread", "mass", "probes passed")
@@ -132,8 +132,8 @@ def judged_table(project: Project, version: ModelVersion) -> str:
 def ablation_tables(project: Project, plan: ModelPlan, version: ModelVersion) -> str:
     """What the ablations of this version found, a table for each measure; may be empty."""
     models = project.settings.models_path
-    found = ablations_of_model(models, plan.name, version.number)
-    return "\n\n".join(part for each in found for part in _ablation(each))
+    ablations = ablations_of_model(models, plan.name, version.number)
+    return "\n\n".join(part for each in ablations for part in _ablation(each))
 
 
 def _ablation(ablation: Ablation) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _ablation(ablation: Ablation) -> Iterator[str]:
 def without_paths(value: Any) -> Any:
     """``value`` with the last part of each absolute path in it only."""
     if isinstance(value, str):
-        return named(value)
+        return model_label(value)
     if isinstance(value, Mapping):
         return {name: without_paths(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -19,7 +19,7 @@ from pathlib import Path
 from assets.config.errors import FactoryError
 from assets.export.writer import Exported, Writer
 from assets.models.card import model_card, task_of
-from assets.models.card_tables import named
+from assets.models.card_tables import model_label
 from assets.project.project import Project
 from assets.storage.model_versions import ModelVersion, ModelVersions
 from trainers.training.checkpoint_folder import ADAPTER, RECORD
@@ -105,7 +105,7 @@ def _write_adapter(
     for file in files:
         shutil.copyfile(file, folder / file.name)
     config = json.loads((adapter / _CONFIG).read_bytes())
-    config["base_model_name_or_path"] = named(version.start)
+    config["base_model_name_or_path"] = model_label(version.start)
     (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
     model_card(project, plan, version, place, adapter=True).save(folder / "README.md")
     return _exported(len(files), version, "peft.AutoPeftModelForCausalLM")

@@ -82,14 +82,16 @@ def without_held_out(
             keys(asked_texts(rows)).replace_strict(texts, default=None, return_dtype=pl.String),
         ),
     )
-    held = marked.filter(pl.col("place").is_not_null())
+    held_rows = marked.filter(pl.col("place").is_not_null())
     reasons = [
         dropped(stage.name, f"its prompt is held out in {place}", part[unit].to_list())
-        for (place,), part in held.partition_by("place", as_dict=True, maintain_order=True).items()
+        for (place,), part in held_rows.partition_by(
+            "place", as_dict=True, maintain_order=True
+        ).items()
     ]
     return LearnedRows(
         rows,
-        rows.join(held, on=unit, how="anti", maintain_order="left"),
+        rows.join(held_rows, on=unit, how="anti", maintain_order="left"),
         pl.concat([dropped(stage.name, "", []), *reasons]),
     )
 

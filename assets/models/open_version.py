@@ -27,10 +27,10 @@ def open_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
         FactoryError: The model that it starts from has no promoted version.
         EngineError: There are no such weights.
     """
-    return ModelVersions(settings.models_path, plan.name).open(wanted_version(plan, settings))
+    return ModelVersions(settings.models_path, plan.name).open(current_version(plan, settings))
 
 
-def wanted_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
+def current_version(plan: ModelPlan, settings: Settings) -> ModelVersion:
     """The version that a training of today makes. Its number is 0.
 
     Raises:
@@ -75,18 +75,18 @@ def parameters_of(
         plan: The plan of the model.
         before: The parameters of an earlier version.
     """
-    found = {}
+    by_stage = {}
     for each in (*plan.train, *plan.validate):
         parameters = _parameters(each.stage.operator)
         earlier = before.get(each.name, parameters)
-        known = earlier if earlier.get("use") == parameters["use"] else parameters
+        reference = earlier if earlier.get("use") == parameters["use"] else parameters
         fields = type(each.stage.operator).model_fields
-        found[each.name] = {
+        by_stage[each.name] = {
             name: value
             for name, value in parameters.items()
-            if name in known or value != fields[name].default
+            if name in reference or value != fields[name].default
         }
-    return found
+    return by_stage
 
 
 def start_binding(plan: ModelPlan, settings: Settings) -> Binding:

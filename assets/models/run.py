@@ -94,14 +94,14 @@ def train_stage(run: ModelRun, stage: ModelStage) -> StageOutcome:
     """
     plan, settings = run.plan, run.factory.settings
     assert stage.dataset is not None
-    found = learned_rows(plan, stage, run.version, settings, run.factory.tables)
+    training_rows = learned_rows(plan, stage, run.version, settings, run.factory.tables)
     position = plan.train.index(stage)
     before = run.checkpoints(plan.train[position - 1].name) if position else None
     splits: list[Split] = []
     for number, seed in enumerate(run.version.seeds):
         weights = run.version.start if before is None else before[number]["path"]
         context = run.context(stage.name, seed, weights)
-        learned = found.learned.select(columns(stage.table).names())
+        learned = training_rows.learned.select(columns(stage.table).names())
         split = stage.stage.operator.run({stage.rows: learned}, context)
         (row,) = split.kept.iter_rows(named=True)
         if not row["trained"]:
@@ -115,10 +115,10 @@ def train_stage(run: ModelRun, stage: ModelStage) -> StageOutcome:
     run.versions.record(run.version.number, trained={stage.name: kept.to_dicts()})
     joined = Split(
         kept,
-        pl.concat([found.dropped, splits[0].dropped]),
+        pl.concat([training_rows.dropped, splits[0].dropped]),
         StageReport(sum((split.report.usage for split in splits), Usage())),
     )
-    counts = count_rows(stage.stage, {stage.rows: found.rows}, joined)
+    counts = count_rows(stage.stage, {stage.rows: training_rows.rows}, joined)
     return StageOutcome(stage.stage, joined, counts, float(kept["seconds"].sum()))
 
 

@@ -35,8 +35,8 @@ def stored(planned: AblationPlan) -> Ablation | None:
     """The result, if this ablation has been finished before."""
     run = planned.run
     models = run.factory.settings.models_path
-    found = read_ablation(models, run.plan.name, run.version.number, planned.by)
-    return found if found is not None and found.digest == planned.digest else None
+    ablation = read_ablation(models, run.plan.name, run.version.number, planned.by)
+    return ablation if ablation is not None and ablation.digest == planned.digest else None
 
 
 def ablate(planned: AblationPlan, say: Say) -> Ablation:
@@ -61,8 +61,8 @@ def ablate(planned: AblationPlan, say: Say) -> Ablation:
             began = perf_counter()
             row = _trained(planned, variant, seed)
             for stage in run.plan.validate:
-                found = validate_checkpoint(run, stage, row, data[stage.name]).split.kept
-                evaluated[stage.name].setdefault(variant.name, []).append(found)
+                evaluation = validate_checkpoint(run, stage, row, data[stage.name]).split.kept
+                evaluated[stage.name].setdefault(variant.name, []).append(evaluation)
             say(
                 f"{number + 1} of {len(learning)}: {variant.name}, "
                 f"seed {run.version.seeds[seed]}: {perf_counter() - began:.0f} s"

@@ -17,7 +17,7 @@ Evaluated = Sequence[pl.DataFrame]
 
 
 def measured(
-    stage: str, evaluated: Mapping[str, Evaluated], whole: str
+    stage: str, evaluated: Mapping[str, Evaluated], reference: str
 ) -> dict[str, dict[str, Measured]]:
     """The figures of each variant that a validation stage measured.
 
@@ -27,37 +27,39 @@ def measured(
     Args:
         stage: The name of the validation stage.
         evaluated: The evaluations of each variant, by its name.
-        whole: The name of the training on all data.
+        reference: The name of the training on all data.
 
     Returns:
         For each measure, which is ``stage`` or ``stage (sampled)``, the figures of each variant.
     """
     by_variant = {name: [outcomes(frame) for frame in frames] for name, frames in evaluated.items()}
-    found: dict[str, dict[str, Measured]] = {}
-    for kind, (by, _) in by_variant[whole][0].items():
+    results: dict[str, dict[str, Measured]] = {}
+    for kind, (by, _) in by_variant[reference][0].items():
         frames = {name: [each[kind][1] for each in seeds] for name, seeds in by_variant.items()}
         prompts = _common([each for seeds in frames.values() for each in seeds])
         aligned = {
             name: [prompts.join(each, on="prompt_id", maintain_order="left") for each in seeds]
             for name, seeds in frames.items()
         }
-        counts = aligned[whole][0]["count"].to_numpy()
-        start = float(aligned[whole][0]["before"].sum() / counts.sum())
+        counts = aligned[reference][0]["count"].to_numpy()
+        start = float(aligned[reference][0]["before"].sum() / counts.sum())
         sums = {
             name: {when: np.array([each[when].to_numpy() for each in seeds]) for when in _WHEN}
             for name, seeds in aligned.items()
         }
-        found[f"{stage} ({kind})" if kind else stage] = {
+        results[f"{stage} ({kind})" if kind else stage] = {
             name: Measured(
                 by,
                 prompts.height,
                 start,
                 interval(each["after"] - each["before"], counts),
-                None if name == whole else interval(each["after"] - sums[whole]["after"], counts),
+                None
+                if name == reference
+                else interval(each["after"] - sums[reference]["after"], counts),
             )
             for name, each in sums.items()
         }
-    return found
+    return results
 
 
 _WHEN = ("before", "after")

@@ -6,7 +6,7 @@ from typing import Any
 
 from assets.config.errors import FactoryError
 from assets.models.ablation.variants import By, Variant, all_data, rows_digest, variants
-from assets.models.open_version import wanted_version
+from assets.models.open_version import current_version
 from assets.models.run import ModelRun, validation_data
 from assets.project.model_plan import ModelStage
 from assets.project.project import Project
@@ -84,34 +84,34 @@ def plan_ablation(project: Project, name: str, by: By) -> AblationPlan:
             "add tasks: {use: trainers.Validate, of: held_out}"
         )
     version = ModelVersions(settings.models_path, name).version()
-    wanted = wanted_version(plan, settings)
+    current = current_version(plan, settings)
     trained = all(
         stage.name in version.trained
-        and _agree(version.parameters[stage.name], wanted.parameters[stage.name])
+        and _agree(version.parameters[stage.name], current.parameters[stage.name])
         for stage in plan.train
     )
-    if not trained or (version.revision, version.seeds) != (wanted.revision, wanted.seeds):
+    if not trained or (version.revision, version.seeds) != (current.revision, current.seeds):
         raise FactoryError(
             f"models/{name} was not trained as it is declared now; an ablation varies the data of "
             f"a finished training: factory train {name}"
         )
     run = ModelRun(plan, version, Resources(settings, project.tables, project.checks))
-    whole = all_data(run)
-    others = tuple(variants(project, run, by, whole))
+    all_rows = all_data(run)
+    others = tuple(variants(project, run, by, all_rows))
     digest = content_id(
         {
             "version": version.digest,
-            "variants": {each.name: each.digests for each in (whole, *others)},
+            "variants": {each.name: each.digests for each in (all_rows, *others)},
             "validate": {
                 stage.name: [
-                    wanted.parameters[stage.name],
+                    current.parameters[stage.name],
                     *map(rows_digest, validation_data(run, stage).values()),
                 ]
                 for stage in plan.validate
             },
         }
     )
-    return AblationPlan(run, by, whole, others, digest)
+    return AblationPlan(run, by, all_rows, others, digest)
 
 
 def plan_lines(planned: AblationPlan) -> Iterator[str]:

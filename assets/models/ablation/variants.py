@@ -64,7 +64,7 @@ def all_data(run: ModelRun) -> Variant:
     )
 
 
-def variants(project: Project, run: ModelRun, by: By, whole: Variant) -> list[Variant]:
+def variants(project: Project, run: ModelRun, by: By, all_rows: Variant) -> list[Variant]:
     """The data of the other trainings.
 
     Two variants with the same rows become one with both names. A variant without any row is left
@@ -74,20 +74,20 @@ def variants(project: Project, run: ModelRun, by: By, whole: Variant) -> list[Va
         project: The project.
         run: The version of the model.
         by: What to vary.
-        whole: The data of `all_data`.
+        all_rows: The data of `all_data`.
 
     Raises:
         FactoryError: There is no part to leave out.
     """
-    found = {
-        "recipe": lambda: _by_column(whole, "recipe", alone=True),
-        "source": lambda: _by_column(whole, "source", alone=False),
-        "filter": lambda: _by_filter(project, run, whole),
-        "version": lambda: _by_version(run, whole),
-        "size": lambda: _by_size(run, whole),
+    listed = {
+        "recipe": lambda: _by_column(all_rows, "recipe", alone=True),
+        "source": lambda: _by_column(all_rows, "source", alone=False),
+        "filter": lambda: _by_filter(project, run, all_rows),
+        "version": lambda: _by_version(run, all_rows),
+        "size": lambda: _by_size(run, all_rows),
     }[by]()
     distinct: dict[str, Variant] = {}
-    for each in found:
+    for each in listed:
         if not any(rows.height for rows in each.rows.values()):
             continue
         digest = "".join(each.digests.values())
@@ -118,33 +118,33 @@ def rows_digest(rows: pl.DataFrame) -> str:
     return hashlib.blake2b(b"\n".join(lines), digest_size=16).hexdigest()
 
 
-def _by_column(whole: Variant, column: str, *, alone: bool) -> Iterator[Variant]:
+def _by_column(all_rows: Variant, column: str, *, alone: bool) -> Iterator[Variant]:
     """Without each value of ``column``, and with ``alone`` that value only."""
     value = pl.col(column).fill_null("no source")
     names: dict[str, None] = {}
-    for rows in whole.rows.values():
+    for rows in all_rows.rows.values():
         names |= dict.fromkeys(rows.select(value.unique().sort()).to_series())
     for name in names:
-        rest = {stage: rows.filter(value != name) for stage, rows in whole.rows.items()}
+        rest = {stage: rows.filter(value != name) for stage, rows in all_rows.rows.items()}
         yield Variant(f"without {name}", rest, name)
     for name in names if alone and len(names) > 1 else ():
-        only = {stage: rows.filter(value == name) for stage, rows in whole.rows.items()}
+        only = {stage: rows.filter(value == name) for stage, rows in all_rows.rows.items()}
         yield Variant(f"only {name}", only)
 
 
-def _by_size(run: ModelRun, whole: Variant) -> Iterator[Variant]:
+def _by_size(run: ModelRun, all_rows: Variant) -> Iterator[Variant]:
     """Shares of the rows. A smaller share is a part of a larger one."""
     for name, fraction in FRACTIONS.items():
         rows = {}
         for stage in run.plan.train:
-            frame = whole.rows[stage.name]
+            frame = all_rows.rows[stage.name]
             share = shares(keys(frame[_unit(stage)]))
-            taken = frame.with_columns(share).sort("share").head(int(frame.height * fraction))
-            rows[stage.name] = taken.drop("share")
+            selected = frame.with_columns(share).sort("share").head(int(frame.height * fraction))
+            rows[stage.name] = selected.drop("share")
         yield Variant(f"{name} of the rows", rows)
 
 
-def _by_version(run: ModelRun, whole: Variant) -> Iterator[Variant]:
+def _by_version(run: ModelRun, all_rows: Variant) -> Iterator[Variant]:
     """The other stored versions of each dataset."""
     for name in dict.fromkeys(_dataset(stage) for stage in run.plan.train):
         versions = Versions(run.factory.settings.root_path, name)
@@ -152,18 +152,18 @@ def _by_version(run: ModelRun, whole: Variant) -> Iterator[Variant]:
             if number == run.version.datasets[name].version:
                 continue
             rows = versions.read(versions.version(number), TRAIN)
-            yield Variant(f"datasets/{name}@{number}", _with_rows(run, whole, name, rows))
+            yield Variant(f"datasets/{name}@{number}", _with_rows(run, all_rows, name, rows))
 
 
-def _by_filter(project: Project, run: ModelRun, whole: Variant) -> Iterator[Variant]:
+def _by_filter(project: Project, run: ModelRun, all_rows: Variant) -> Iterator[Variant]:
     """Each dataset curated again without each of its filters."""
     for name in dict.fromkeys(_dataset(stage) for stage in run.plan.train):
         number = run.version.datasets[name].version
         for label, rows in without_filters(project, name, number):
-            yield Variant(f"without {label}", _with_rows(run, whole, name, rows), label)
+            yield Variant(f"without {label}", _with_rows(run, all_rows, name, rows), label)
 
 
-def _with_rows(run: ModelRun, whole: Variant, dataset: str, rows: pl.DataFrame) -> Rows:
+def _with_rows(run: ModelRun, all_rows: Variant, dataset: str, rows: pl.DataFrame) -> Rows:
     """All data, with ``rows`` in place of those of one dataset."""
     factory = run.factory
     return {
@@ -172,7 +172,7 @@ def _with_rows(run: ModelRun, whole: Variant, dataset: str, rows: pl.DataFrame) 
                 rows, run.plan, stage, run.version, factory.settings, factory.tables
             ).learned
             if _dataset(stage) == dataset
-            else whole.rows[stage.name]
+            else all_rows.rows[stage.name]
         )
         for stage in run.plan.train
     }
