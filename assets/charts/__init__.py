@@ -6,7 +6,7 @@ have colours for light and dark; inside a page they use the page's colours.
 
 from assets.charts.branches import Branch, thinned
 from assets.charts.claim_plot import claim_picture
-from assets.charts.examples import TREES, asked, chosen_prompts, pictures
+from assets.charts.examples import TREES, chosen_prompts, pictures, prompt_texts
 from assets.charts.funnel import funnel_picture
 from assets.charts.in_markdown import in_markdown
 from assets.charts.plotted import histograms, plotted
@@ -20,7 +20,6 @@ __all__ = [
     "Branch",
     "Judged",
     "Picture",
-    "asked",
     "chosen_prompts",
     "claim_picture",
     "curve_pictures",
@@ -30,6 +29,7 @@ __all__ = [
     "labelled",
     "pictures",
     "plotted",
+    "prompt_texts",
     "scored",
     "solution_picture",
     "thinned",

@@ -35,32 +35,32 @@ def thinned(nodes: pl.DataFrame, most: int) -> list[Branch]:
     root.
     """
     rows = nodes.to_dicts()
-    known = {row["node_id"] for row in rows}
+    node_ids = {row["node_id"] for row in rows}
     children: dict[str | None, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        children[row["parent_id"] if row["parent_id"] in known else None].append(number)
+        children[row["parent_id"] if row["parent_id"] in node_ids else None].append(number)
     waiting: list[tuple[int, int]] = []
-    shown: set[int] = set()
+    chosen: set[int] = set()
 
     def offer(parent: str | None) -> None:
         for number in children[parent]:
             heappush(waiting, (-rows[number]["visits"], number))
 
     offer(None)
-    while waiting and len(shown) < most:
+    while waiting and len(chosen) < most:
         _, number = heappop(waiting)
-        shown.add(number)
+        chosen.add(number)
         offer(rows[number]["node_id"])
 
     branches: list[Branch] = []
     ahead: list[tuple[int, int | None, int]] = [
-        (number, None, 0) for number in reversed(children[None]) if number in shown
+        (number, None, 0) for number in reversed(children[None]) if number in chosen
     ]
     while ahead:
         number, parent, depth = ahead.pop()
         below = children[rows[number]["node_id"]]
-        seen = [child for child in below if child in shown]
-        here = len(branches)
-        branches.append(Branch(rows[number], parent, depth, len(below) - len(seen)))
-        ahead += [(child, here, depth + 1) for child in reversed(seen)]
+        chosen_children = [child for child in below if child in chosen]
+        index = len(branches)
+        branches.append(Branch(rows[number], parent, depth, len(below) - len(chosen_children)))
+        ahead += [(child, index, depth + 1) for child in reversed(chosen_children)]
     return branches

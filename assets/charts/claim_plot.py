@@ -30,11 +30,11 @@ def claim_picture(plot: Plot, title: str) -> Picture:
     for tick, label in zip(across.ticks, across.labels, strict=True):
         shapes.append(text(_x(across, tick), floor + 18, label, "quiet", anchor="middle"))
     shapes.append(text(WIDTH - EDGE, floor + 36, plot.along, "quiet", anchor="end"))
-    says = "; ".join(
+    summary = "; ".join(
         f"{each.panel} by {each.name} {figure(each.points[0][1])} to {figure(each.points[-1][1])}"
         for each in plot.curves
     )
-    return Picture(floor + 48, f"{title}, over {plot.along}: {says}", shapes)
+    return Picture(floor + 48, f"{title}, over {plot.along}: {summary}", shapes)
 
 
 def _x(across: Axis, value: float) -> float:

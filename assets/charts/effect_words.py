@@ -17,11 +17,11 @@ def rows_of(variant: VariantResult) -> str:
 
 def figures_of(variant: VariantResult, measure: str) -> tuple[str, str]:
     """A variant against the start and against the training on all data."""
-    found = variant.measured.get(measure)
-    if found is None:
+    measured = variant.measured.get(measure)
+    if measured is None:
         return EMPTY, EMPTY
-    effect = EMPTY if found.effect is None else interval_text(found.effect, found.by)
-    return interval_text(found.gain, found.by), effect
+    effect = EMPTY if measured.effect is None else interval_text(measured.effect, measured.by)
+    return interval_text(measured.gain, measured.by), effect
 
 
 def interval_text(interval: Interval, by: str) -> str:
@@ -38,18 +38,18 @@ def effect_of(variant: VariantResult, measure: str) -> str:
     """What follows from a comparison with all data: ``online_dpo helps``."""
     if variant.same_rows:
         return SAME_ROWS
-    found = variant.measured[measure]
-    if found.effect is None:
-        return _against_start(found)
-    if not found.effect.decided:
+    measured = variant.measured[measure]
+    if measured.effect is None:
+        return _against_start(measured)
+    if not measured.effect.decided:
         return UNDECIDED
-    better = found.effect.mean > 0
+    better = measured.effect.mean > 0
     if variant.left_out is not None:
         return f"{variant.left_out} {'hurts' if better else 'helps'}"
     return f"{'better' if better else 'worse'} than all data"
 
 
-def _against_start(found: Measured) -> str:
-    if not found.gain.decided:
+def _against_start(measured: Measured) -> str:
+    if not measured.gain.decided:
         return UNDECIDED
-    return "better than the start" if found.gain.mean > 0 else "worse than the start"
+    return "better than the start" if measured.gain.mean > 0 else "worse than the start"

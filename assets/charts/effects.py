@@ -20,8 +20,8 @@ CURVE = 200
 
 def effects_picture(ablation: Ablation, measure: str) -> Picture:
     """The difference of each variant to the training on all data, with its 95 % interval."""
-    shown = [(each, found) for each in ablation.variants if (found := _effect(each, measure))]
-    reach = max((abs(end) for _, found in shown for end in (found.low, found.high)), default=0)
+    effects = [(each, effect) for each in ablation.variants if (effect := _effect(each, measure))]
+    reach = max((abs(end) for _, effect in effects for end in (effect.low, effect.high)), default=0)
     left, right = EDGE + NAMES, WIDTH - EDGE
     middle, scale = (left + right) / 2, (right - left) / 2 / (1.05 * (reach or 1))
     by = ablation.variants[0].measured[measure].by
@@ -32,19 +32,19 @@ def effects_picture(ablation: Ablation, measure: str) -> Picture:
         text(right, 46, "better", "quiet", anchor="end"),
     ]
     y = float(TOP)
-    for each, found in shown:
-        x, low, high = (middle + scale * value for value in (found.mean, found.low, found.high))
-        tone = _tone(found)
+    for each, effect in effects:
+        x, low, high = (middle + scale * value for value in (effect.mean, effect.low, effect.high))
+        tone = _tone(effect)
         shapes += [
             text(left - 12, y + 12, shortened(each.name, 42), "name", anchor="end"),
             rect(low, y + 5, max(high - low, 1), 8, tone, round=4),
             rect(x - 2, y + 1, 4, 16, tone, round=2),
-            text(left, y + 28, f"{interval_text(found, by)}: {effect_of(each, measure)}", "quiet"),
+            text(left, y + 28, f"{interval_text(effect, by)}: {effect_of(each, measure)}", "quiet"),
         ]
         y += LINE
     shapes.append(line(middle, TOP - 8, middle, y, "edge"))
-    says = "; ".join(f"{each.name} {interval_text(found, by)}" for each, found in shown)
-    return Picture(y + EDGE, f"{title}: {says}", shapes)
+    summary = "; ".join(f"{each.name} {interval_text(effect, by)}" for each, effect in effects)
+    return Picture(y + EDGE, f"{title}: {summary}", shapes)
 
 
 def curve_picture(ablation: Ablation, measure: str) -> Picture:
@@ -82,8 +82,8 @@ def curve_picture(ablation: Ablation, measure: str) -> Picture:
             text(x, TOP + CURVE + 20, f"{rows:,} rows", "quiet", anchor="middle"),
             text(x, TOP - 12, interval_text(gain, by).split(" [")[0], "number", anchor="middle"),
         ]
-    says = "; ".join(f"{rows:,} rows {interval_text(gain, by)}" for rows, gain in points)
-    return Picture(TOP + CURVE + 36, f"{title}: {says}", shapes)
+    summary = "; ".join(f"{rows:,} rows {interval_text(gain, by)}" for rows, gain in points)
+    return Picture(TOP + CURVE + 36, f"{title}: {summary}", shapes)
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> list[Markup]:
@@ -91,8 +91,8 @@ def _joined(points: Sequence[tuple[float, float]]) -> list[Markup]:
 
 
 def _effect(variant: VariantResult, measure: str) -> Interval | None:
-    found = variant.measured.get(measure)
-    return None if found is None else found.effect
+    measured = variant.measured.get(measure)
+    return None if measured is None else measured.effect
 
 
 def _tone(interval: Interval) -> str:

@@ -57,13 +57,13 @@ def chosen_prompts(nodes: pl.DataFrame) -> pl.Series:
     return _few(trees, pl.col("right") & pl.col("wrong"), TREES)["prompt_id"]
 
 
-def asked(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
+def prompt_texts(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
     """The last message of the prompts ``ids``, by id. They are read from those of ``tables`` that
     are `schemas.Prompts`."""
-    wanted, texts = list(ids), dict[str, str]()
+    wanted_ids, texts = list(ids), dict[str, str]()
     for table in tables:
         if {"prompt_id", "messages", "reference"} <= set(table.columns):
-            rows = table.filter(pl.col("prompt_id").is_in(wanted))
+            rows = table.filter(pl.col("prompt_id").is_in(wanted_ids))
             content = pl.col("messages").list.last().struct.field("content")
             texts |= dict(rows.select("prompt_id", content).iter_rows())
     return texts
@@ -71,7 +71,7 @@ def asked(tables: Iterable[pl.DataFrame], ids: Iterable[str]) -> dict[str, str]:
 
 def _trees(kept: pl.DataFrame, tables: Iterable[pl.DataFrame]) -> Iterator[Picture]:
     ids = chosen_prompts(kept)
-    texts = asked(tables, ids)
+    texts = prompt_texts(tables, ids)
     for prompt_id in ids:
         tree = kept.filter(pl.col("prompt_id") == prompt_id)
         yield tree_picture(tree, texts.get(prompt_id, prompt_id))
@@ -96,9 +96,9 @@ def _scores(
         spread=pl.col("value").max() - pl.col("value").min()
     )
     cut = responses.filter(pl.col("steps").is_not_null())
-    found = judged.join(cut, on="response_id", maintain_order="left")
-    few = _few(found, pl.col("spread") > 0.5 * (scale[1] - scale[0]), SOLUTIONS)
-    texts = asked(tables.values(), few["prompt_id"])
+    with_steps = judged.join(cut, on="response_id", maintain_order="left")
+    few = _few(with_steps, pl.col("spread") > 0.5 * (scale[1] - scale[0]), SOLUTIONS)
+    texts = prompt_texts(tables.values(), few["prompt_id"])
     for row in few.iter_rows(named=True):
         mine = (pl.col("response_id") == row["response_id"]) & (
             pl.col("annotator") == row["annotator"]
@@ -123,8 +123,8 @@ def _scale(values: pl.Series) -> tuple[float, float]:
     """The lowest and highest value of the colours: 0 and 1 if all values are in [0, 1], otherwise
     the range of the values. With values below and above 0, 0 is in the middle, so that gains and
     losses have different colours."""
-    known = values.drop_nulls().to_list()
-    low, high = min(known, default=0.0), max(known, default=1.0)
+    numbers = values.drop_nulls().to_list()
+    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
     if low < 0 < high:
         return -max(-low, high), max(-low, high)
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

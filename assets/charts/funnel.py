@@ -21,14 +21,14 @@ def funnel_picture(unit: str, came: int, kept: int, dropped: Mapping[str, int]) 
         came: The number of rows in.
         dropped: The number of rows by reason, the most frequent first.
     """
-    shown = dict(list(dropped.items())[:REASONS])
-    rest = sum(dropped.values()) - sum(shown.values())
+    listed = dict(list(dropped.items())[:REASONS])
+    rest = sum(dropped.values()) - sum(listed.values())
     if rest:
-        shown[f"{len(dropped) - REASONS} other reasons"] = rest
+        listed[f"{len(dropped) - REASONS} other reasons"] = rest
     title = f"{came:,} {unit} in, {kept:,} kept, {sum(dropped.values()):,} dropped"
     shapes = [text(EDGE, 26, title, "title")]
     room = WIDTH - 2 * EDGE - NAMES - COUNTS
-    bars = [("kept", kept, "good-bar"), *((name, rows, "bad-bar") for name, rows in shown.items())]
+    bars = [("kept", kept, "good-bar"), *((name, rows, "bad-bar") for name, rows in listed.items())]
     y = 40.0
     for name, rows, tone in bars:
         share = rows / came if came else 0.0
@@ -40,5 +40,5 @@ def funnel_picture(unit: str, came: int, kept: int, dropped: Mapping[str, int]) 
             text(WIDTH - EDGE, y + 15, count, "number", anchor="end"),
         ]
         y += LINE
-    reasons = "; ".join(f"{rows:,} {name}" for name, rows in shown.items())
+    reasons = "; ".join(f"{rows:,} {name}" for name, rows in listed.items())
     return Picture(y + EDGE, f"{title}: {reasons}" if reasons else title, shapes)

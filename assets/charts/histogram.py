@@ -62,28 +62,28 @@ def histogram(
     Integers in a small range have one bin each. If a few values are far from all others, they are
     put into the first or the last bin.
     """
-    given = {
+    arrays = {
         key: numbers.drop_nulls().cast(pl.Float64).to_numpy() for key, numbers in values.items()
     }
-    given = {key: numbers for key, numbers in given.items() if numbers.size}
-    if not given:
+    arrays = {key: numbers for key, numbers in arrays.items() if numbers.size}
+    if not arrays:
         return None
-    everything = np.concatenate(list(given.values()))
+    everything = np.concatenate(list(arrays.values()))
     edges, below, above = _edges(everything)
     # The bin of an integer begins 0.5 below it.
     inner = 0.5 if float(edges[0]) % 1 == 0.5 and float(edges[-1]) % 1 == 0.5 else 0.0
     counts = {
         key: np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)[0]
-        for key, numbers in given.items()
+        for key, numbers in arrays.items()
     }
     heights = {
-        key: counts[key] / (1 if stacked else numbers.size) for key, numbers in given.items()
+        key: counts[key] / (1 if stacked else numbers.size) for key, numbers in arrays.items()
     }
     together = np.sum if stacked else np.max
     highest = float(together(list(heights.values()), axis=0).max())
     series, floor = [], np.zeros(len(edges) - 1)
     step = WIDTH / (len(edges) - 1)
-    for (name, tone), numbers in given.items():
+    for (name, tone), numbers in arrays.items():
         bars = []
         for number, count in enumerate(counts[name, tone]):
             if count:
@@ -91,9 +91,9 @@ def histogram(
                 top = HEIGHT - HEIGHT * floor[number] / highest - height
                 low, high = edges[number], edges[number + 1]
                 where = _short(low + inner), _short(high - inner)
-                says = f"{' to '.join(dict.fromkeys(where))}: {count:,} {name}".rstrip()
+                label = f"{' to '.join(dict.fromkeys(where))}: {count:,} {name}".rstrip()
                 wide = min(max(1.0, step - 1), WIDEST)
-                bars.append(Bar((number + 0.5) * step - wide / 2, top, wide, height, says))
+                bars.append(Bar((number + 0.5) * step - wide / 2, top, wide, height, label))
         if stacked:
             floor = floor + counts[name, tone]
         mean, median = float(numbers.mean()), float(np.median(numbers))
@@ -118,12 +118,12 @@ def _edges(values: Floats) -> tuple[Floats, str, str]:
     if high - low > 3 * (near_high - near_low) > 0:
         below, above = "≤ " * (near_low > low), "≥ " * (near_high < high)
         low, high = near_low, near_high
-    whole = bool(np.all(values == np.round(values)))
-    if whole:
+    integers = bool(np.all(values == np.round(values)))
+    if integers:
         low, high = float(np.floor(low)), float(np.ceil(high))
-    if whole and high - low < BINS:
+    if integers and high - low < BINS:
         return np.arange(low, high + 2) - 0.5, below, above
-    if whole:
+    if integers:
         # With another width than an integer, bins of one and of two values would alternate.
         width = np.ceil((high - low + 1) / BINS)
         count = int(np.ceil((high - low + 1) / width))

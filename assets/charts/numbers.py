@@ -126,9 +126,9 @@ def _scores(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:
     names = rows["annotator"].unique(maintain_order=True).head(ANNOTATORS)
     for name in names:
         scores = rows.filter(pl.col("annotator") == name)
-        whole = pl.col("step").is_null() if "step" in scores.columns else pl.lit(True)
-        yield _plain(f"score by {name}", scores.filter(whole)["value"])
-        yield _plain(f"score of a step by {name}", scores.filter(~whole)["value"])
+        of_response = pl.col("step").is_null() if "step" in scores.columns else pl.lit(True)
+        yield _plain(f"score by {name}", scores.filter(of_response)["value"])
+        yield _plain(f"score of a step by {name}", scores.filter(~of_response)["value"])
 
 
 def _pairs(rows: pl.DataFrame) -> Iterator[tuple[str, Values]]:

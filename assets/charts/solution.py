@@ -45,8 +45,8 @@ def scored(prompt: str, steps: Sequence[str], scores: Sequence[Mapping[str, Any]
     """A response with the scores of one annotator (rows of `schemas.Scores`)."""
     values = {score["step"]: score["value"] for score in scores}
     notes = [
-        f"{what} {figure(values[step])}"
-        for step, what in ((-1, "before any step"), (None, "whole answer"))
+        f"{label} {figure(values[step])}"
+        for step, label in ((-1, "before any step"), (None, "whole answer"))
         if step in values
     ]
     by_step = [values.get(step) for step in range(len(steps))]
@@ -86,8 +86,8 @@ def solution_picture(
     if any(value is not None for value in judged.values):
         y += 22
         shapes += key(EDGE, y, "value, from {} to {}".format(*map(figure, scale)))
-    says = f"Solution of {shortened(judged.prompt, 120)}: {counted}"
-    return Picture(y + EDGE, says, shapes)
+    summary = f"Solution of {shortened(judged.prompt, 120)}: {counted}"
+    return Picture(y + EDGE, summary, shapes)
 
 
 def _step(

@@ -131,11 +131,11 @@ def _picture(title: str, lines: Sequence[_Line], runs: Sequence[Run]) -> Picture
     firsts: dict[str, _Line] = {}
     for each in lines:
         firsts.setdefault(each.name, each)
-    says = ", ".join(
+    summary = ", ".join(
         f"{name} {figure(each.points[0][1])} to {figure(each.points[-1][1])}"
         for name, each in firsts.items()
     )
-    return Picture(floor + 30, f"{title} over {max(steps):,.0f} steps: {says}", shapes)
+    return Picture(floor + 30, f"{title} over {max(steps):,.0f} steps: {summary}", shapes)
 
 
 def _kind(each: _Line, lines: Sequence[_Line]) -> str:

@@ -38,8 +38,8 @@ for module in (
     app.add_typer(module.commands)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(enabled: bool) -> None:
+    if enabled:
         from importlib.metadata import version
 
         typer.echo(version("preference-factory"))

@@ -80,7 +80,7 @@ def claims_of_seed(
             raise FactoryError(f"--world {world}: {project.sources.missing(source)}")
     run = {each for name in names for each in (name, project.recipes[name].control) if each}
     definitions = build_definitions(project, run - project.refused.keys())
-    done: set[tuple[str, str, frozenset[str] | None]] = set()
+    finished: set[tuple[str, str, frozenset[str] | None]] = set()
     for name in names:
         claim = _measured(
             project.recipes[name],
@@ -90,7 +90,7 @@ def claims_of_seed(
             rows=rows,
             refresh=refresh,
             world=world,
-            done=done,
+            finished=finished,
         )
         yield name, claim
 
@@ -104,7 +104,7 @@ def _measured(
     rows: int | None,
     refresh: str,
     world: str | None,
-    done: set[tuple[str, str, frozenset[str] | None]],
+    finished: set[tuple[str, str, frozenset[str] | None]],
 ) -> dict[str, Any]:
     from assets.refresh import run_refresh
 
@@ -113,7 +113,7 @@ def _measured(
         raise FactoryError(f"{recipe.file} has no 'measure', so its claim cannot be measured")
     last = date.fromisoformat(refresh)
     days = [(last - timedelta(days=back)).isoformat() for back in reversed(range(recipe.rounds))]
-    wanted = recipe.rows if rows is None else rows
+    row_count = recipe.rows if rows is None else rows
     evaluation = None
     unmeasured: dict[str, Any] = dict.fromkeys(FIGURES)
     claim: dict[str, Any] = {
@@ -121,7 +121,7 @@ def _measured(
         "claim": recipe.claim,
         "world": world or "+".join(project.settings.sources),
         **policy_of(project.settings),
-        "rows": wanted,
+        "rows": row_count,
         "rounds": recipe.rounds,
         "trains": False,
     }
@@ -136,26 +136,26 @@ def _measured(
                 trained = _trained(project, each, stages)
                 claim["trains"] = claim["trains"] or bool(trained)
                 # The recipe runs last and always again: its check reads the control's tables.
-                if each == name or (each, day, stages) not in done:
+                if each == name or (each, day, stages) not in finished:
                     project.require(each)
                     outcome = run_refresh(
                         project,
                         definitions,
                         each,
                         refresh=day,
-                        rows=wanted,
+                        rows=row_count,
                         changes={f"{stage}.seed": seed for stage in trained} if seed else None,
                         stages=stages,
                         shown=False,
                     )
-                    done.add((each, day, stages))
+                    finished.add((each, day, stages))
                     evaluation = outcome.claim
     except Exception as error:
-        known = message(error)
-        if known is None:
+        reason = message(error)
+        if reason is None:
             raise
-        log.warning("%s: %s", name, known)
-        return {**claim, **unmeasured, "says": known}
+        log.warning("%s: %s", name, reason)
+        return {**claim, **unmeasured, "says": reason}
     if evaluation is None:
         return {**claim, **unmeasured, "says": str(recipe.fitted(project.settings).notice)}
     if not seed:

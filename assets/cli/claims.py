@@ -42,17 +42,17 @@ def measure_until_decided(
         The results so far, the newest of each recipe, each time that one is there.
     """
     until = monotonic() + 3600 * hours
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     sizes: dict[str, int | None] = dict.fromkeys(names, rows)
     while sizes:
         for name in list(sizes):
-            if found and monotonic() > until:
+            if results and monotonic() > until:
                 return
             (claim,) = measure_claims(
                 settings, [name], rows=sizes[name], refresh=refresh, world=world, seeds=seeds
             )
-            found[name] = claim
-            yield list(found.values())
+            results[name] = claim
+            yield list(results.values())
             needed = claim["deciding_rows"]
             if needed is None or needed <= claim["rows"]:
                 del sizes[name]
@@ -94,15 +94,15 @@ def measure_claims(
     Raises:
         FactoryError: ``world`` is not two sources.
     """
-    found = {
+    by_name = {
         name: [claim] for name, claim in claims_of_seed(settings, names, 0, rows, refresh, world)
     }
-    repeated = [name for name, (claim,) in found.items() if claim["trains"]]
+    repeated = [name for name, (claim,) in by_name.items() if claim["trains"]]
     for seed in range(1, seeds):
         for name, claim in claims_of_seed(settings, repeated, seed, rows, refresh, world):
-            found[name].append(claim)
-    told = map(_over_seeds, found.values())
-    return [{name: claim[name] for name in claim if name != "trains"} for claim in told]
+            by_name[name].append(claim)
+    combined = map(_over_seeds, by_name.values())
+    return [{name: claim[name] for name in claim if name != "trains"} for claim in combined]
 
 
 def _over_seeds(claims: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -126,6 +126,6 @@ def _over_seeds(claims: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for claim in claims
         ]
     )
-    known = {name: getattr(figures, name) for name in FIGURES if hasattr(figures, name)}
-    says = with_verdict(figures.verdict, figures.says)
-    return {**first, **known, "deciding_rows": None, "seeds": len(claims), "says": says}
+    known_figures = {name: getattr(figures, name) for name in FIGURES if hasattr(figures, name)}
+    sentence = with_verdict(figures.verdict, figures.says)
+    return {**first, **known_figures, "deciding_rows": None, "seeds": len(claims), "says": sentence}

@@ -37,15 +37,15 @@ def write_claims(
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / RESULTS
     earlier = json.loads(results.read_text()) if results.exists() else []
-    refused = {claim["id"]: why for claim in claims if (why := _too_small(claim, project))}
-    written = [claim for claim in claims if claim["id"] not in refused]
-    kept = {(claim["world"], claim["id"]): dict(claim) for claim in [*earlier, *written]}
-    known = [
+    refused = {claim["id"]: reason for claim in claims if (reason := _too_small(claim, project))}
+    accepted = [claim for claim in claims if claim["id"] not in refused]
+    kept = {(claim["world"], claim["id"]): dict(claim) for claim in [*earlier, *accepted]}
+    listed = [
         kept[world, name]
         for world, name in sorted(kept)
         if name in project.recipes and is_of(kept[world, name], project.recipes[name])
     ]
-    results.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    results.write_text(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
     lines = [
         "# What the recipes claim, and what came out",
         "",
@@ -60,7 +60,7 @@ def write_claims(
         "weights today. What a row does not say was not recorded.",
     ]
     policy = policy_of(project.settings)
-    for world, group in groupby(known, key=lambda claim: claim["world"]):
+    for world, group in groupby(listed, key=lambda claim: claim["world"]):
         members = list(group)
         lines += [
             "",
@@ -99,8 +99,8 @@ def _too_small(claim: Mapping[str, Any], project: "Project") -> str | None:
 
 def _line(claim: Mapping[str, Any], project: "Project", policy: Mapping[str, str | None]) -> str:
     recipe = project.recipes[claim["id"]]
-    same, here = claim["policy"] == policy["policy"], policy["weights"]
-    changed = same and here is not None and claim.get("weights") != here
+    same, weights = claim["policy"] == policy["policy"], policy["weights"]
+    changed = same and weights is not None and claim.get("weights") != weights
     cells = (
         f"`{recipe.name}`",
         "" if recipe.paper is None else recipe.paper.title,

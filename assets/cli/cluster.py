@@ -30,12 +30,12 @@ def cluster(
 
         project = load_project(None if recipe is None else recipe.split("/"))
         name = None if recipe is None else recipe_id(recipe, project.recipes)
-        found = checked_cluster(project, name)
+        check = checked_cluster(project, name)
         screen = console.console(stderr=as_json)
-        screen.print(nodes_table(found))
-        for line in cluster_lines(found):
+        screen.print(nodes_table(check))
+        for line in cluster_lines(check):
             screen.print(line, soft_wrap=True)
-        told: dict[str, Any] = found.as_json()
-        answer(told)
-    if not found.fits:
+        record: dict[str, Any] = check.as_json()
+        answer(record)
+    if not check.fits:
         raise typer.Exit(1)

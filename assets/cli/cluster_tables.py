@@ -31,15 +31,15 @@ def cluster_lines(check: "ClusterCheck") -> Iterator[Text]:
         yield Text("no role has replicas: set replicas and gpus of a role in factory.yaml")
     for name, pools in check.together.items():
         for pool in pools:
-            wanted = pool.binding.replicas or 0
+            replicas = pool.binding.replicas or 0
             where = "" if name == pool.role else f"{name}: "
             yield Text(
-                f"{where}{pool.role}: {pool.fit:,} of {wanted:,} replicas fit, each takes "
+                f"{where}{pool.role}: {pool.fit:,} of {replicas:,} replicas fit, each takes "
                 f"{described(demand(pool.binding))}",
-                style="" if pool.fit == wanted else "yellow",
+                style="" if pool.fit == replicas else "yellow",
             )
     for role, nodes in check.unread.items():
-        for node, why in nodes.items():
-            yield Text(f"{role}: {node}: {why}", style="yellow")
+        for node, reason in nodes.items():
+            yield Text(f"{role}: {node}: {reason}", style="yellow")
     if check.fits and any(check.together.values()):
         yield Text("all fit, and every node that has room for one reads the same weights")

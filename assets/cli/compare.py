@@ -43,8 +43,8 @@ def compare(
         compared = factory.compare(first, second)
         screen = console.console(stderr=as_json)
         if not as_json:
-            for shown in compared_tables(compared, screen.width if screen.is_terminal else _WIDTH):
-                screen.print(shown)
+            for table in compared_tables(compared, screen.width if screen.is_terminal else _WIDTH):
+                screen.print(table)
         if page is not None:
             from assets.comparing.page import write_comparison
 

@@ -43,8 +43,8 @@ def _parts(compared: Comparison) -> Iterator[RenderableType]:
         if each.between is not None:
             yield Text(f"{each.stage}: second less first, {words.between(each.between)}")
     both, (first, second) = words.claims_of(compared)
-    for found in both:
-        yield Text(f"claim {words.finding(found)}")
+    for finding in both:
+        yield Text(f"claim {words.finding(finding)}")
     results = ("\n".join(map(words.finding, side)) or NOTHING for side in (first, second))
     if first or second:
         yield from _two("claim", "", compared, [("result", *results)])

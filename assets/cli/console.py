@@ -67,8 +67,10 @@ def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
     yield from spent_lines(outcome.stages)
     if outcome.labels is not None:
         origin = f" {outcome.label_origin}" if outcome.label_origin else ""
-        known = outcome.labels.accuracy is not None
-        yield Text(f"label accuracy {outcome.labels}{origin}" if known else str(outcome.labels))
+        has_accuracy = outcome.labels.accuracy is not None
+        yield Text(
+            f"label accuracy {outcome.labels}{origin}" if has_accuracy else str(outcome.labels)
+        )
     checkpoint = outcome.checkpoint
     if checkpoint is not None and not checkpoint["trained"]:
         yield Text(f"nothing was trained: {checkpoint['reason']}", style="yellow")
@@ -84,11 +86,11 @@ def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
             f"{grown['held out']:,} held out"
         )
     for name, (place, changed) in outcome.published.items():
-        yield Text(f"published {name}: {from_here(place)}" + ("" if changed else ", unchanged"))
+        yield Text(f"published {name}: {relative_path(place)}" + ("" if changed else ", unchanged"))
     tables = settings.root_path / "tables" / outcome.recipe
-    yield Text(f"tables {from_here(str(tables))}", style="dim")
+    yield Text(f"tables {relative_path(str(tables))}", style="dim")
     if checkpoint is not None and checkpoint["trained"]:
-        yield Text(f"policy {from_here(checkpoint['path'])}", style="dim")
+        yield Text(f"policy {relative_path(checkpoint['path'])}", style="dim")
 
 
 def _figure(value: Any) -> str:
@@ -98,7 +100,7 @@ def _figure(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def from_here(path: str) -> str:
+def relative_path(path: str) -> str:
     """``path`` relative to the current folder, if it is inside."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
@@ -134,11 +136,15 @@ def refusal_lines(refusals: Iterable["Refusal"]) -> Iterator[Text]:
         names: dict[str, list[str]] = {}
         for each in group:
             names.setdefault(each.kind, []).append(each.name)
-        what = ", ".join(f"{kind} {', '.join(of_kind)}" for kind, of_kind in names.items())
+        subjects = ", ".join(f"{kind} {', '.join(of_kind)}" for kind, of_kind in names.items())
         line = Text("wrong: " if broken else "cannot run: ", style="red" if broken else "yellow")
         # What is wrong is not looked for after a hundred names.
-        told = f"{what}: {error}" if len(group) <= _NAMED else f"{error} ({len(group):,}: {what})"
-        yield line.append(told, style="default")
+        message = (
+            f"{subjects}: {error}"
+            if len(group) <= _NAMED
+            else f"{error} ({len(group):,}: {subjects})"
+        )
+        yield line.append(message, style="default")
 
 
 _NAMED = 8
@@ -165,14 +171,14 @@ def reviewed_line(verdicts: Mapping[str, int]) -> Text:
     return Text(f"{sum(verdicts.values()):,} pairs reviewed: {counts}")
 
 
-def agreement_table(found: Iterable["WithPeople"]) -> Table:
+def agreement_table(agreements: Iterable["WithPeople"]) -> Table:
     """How often each annotator agrees with people, with the interval."""
     table = Table(title="agreement with people", title_justify="left", title_style="bold")
     for heading in ("recipe", "annotator"):
         table.add_column(heading)
     for heading in ("agrees", "95 % interval", "pairs", "ties", "not measured"):
         table.add_column(heading, justify="right")
-    for one in found:
+    for one in agreements:
         interval = one.interval
         table.add_row(
             Text(one.recipe),
@@ -190,12 +196,12 @@ def version_line(name: str, version: "Version") -> Text:
     """A version of a curated dataset, with its numbers of rows and dropped rows."""
     rows = ", ".join(f"{version.rows(split):,} {split}" for split in ("train", "held_out"))
     out = sum(version.about["dropped"].values())
-    why = ", ".join(f"{n:,} {reason}" for reason, n in version.about["dropped"].items())
-    dropped = f"; {out:,} dropped: {why}" if out else ""
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in version.about["dropped"].items())
+    dropped = f"; {out:,} dropped: {reasons}" if out else ""
     return Text(f"datasets/{name}, version {version.number} of {version.made}: {rows}{dropped}\n")
 
 
-def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Table:
+def versions_table(versions: Mapping[str, tuple["Version", Sequence[int]]]) -> Table:
     """The newest version of each curated dataset, and the numbers of the kept versions."""
     table = Table()
     table.add_column("dataset")
@@ -203,7 +209,7 @@ def versions_table(found: Mapping[str, tuple["Version", Sequence[int]]]) -> Tabl
         table.add_column(heading, justify="right")
     table.add_column("made")
     table.add_column("kept versions")
-    for name, (version, numbers) in found.items():
+    for name, (version, numbers) in versions.items():
         table.add_row(
             Text(name, style="bold"),
             str(version.number),
@@ -240,22 +246,22 @@ def figures(claim: Mapping[str, Any]) -> tuple[str, str, str]:
     return measured, control, "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
 
 
-def gains_table(found: Iterable[Mapping[str, Any]]) -> Table:
+def gains_table(gains: Iterable[Mapping[str, Any]]) -> Table:
     """The held-out accuracy of a policy, refresh by refresh."""
     table = Table()
     for heading in ("refresh", "prompts", "trained on", "greedy", "gain", "sampled", "gain"):
         table.add_column(heading, justify="right")
-    for row in found:
+    for row in gains:
         cells = []
         for kind in ("", "sampled_"):
             v = {name: row[f"{kind}{name}"] for name in ("after", "difference", "low", "high")}
-            known = v["after"] is not None
+            measured = v["after"] is not None
             cells += [
-                f"{v['after']:.1%}" if known else "",
+                f"{v['after']:.1%}" if measured else "",
                 "{difference:+.1f} [{low:+.1f}, {high:+.1f}]".format(
                     **{name: 100 * value for name, value in v.items()}
                 )
-                if known
+                if measured
                 else "",
             ]
         table.add_row(row["refresh"], f"{row['prompts']:,}", f"{row['trained']:,}", *cells)
@@ -272,7 +278,7 @@ def journal_table(usage: Iterable[Any]) -> Table:
     for heading in ("answers", "MB", "asked", "hit rate"):
         table.add_column(heading, justify="right")
     for one in usage:
-        asked = one.hits + one.misses
+        questions = one.hits + one.misses
         table.add_row(
             Text(one.name),
             one.engine,
@@ -280,8 +286,8 @@ def journal_table(usage: Iterable[Any]) -> Table:
             one.verb,
             f"{one.answers:,}",
             f"{one.bytes / 1e6:,.1f}",
-            f"{asked:,}",
-            f"{one.hits / asked:.1%}" if asked else "",
+            f"{questions:,}",
+            f"{one.hits / questions:.1%}" if questions else "",
         )
     return table
 
@@ -298,12 +304,12 @@ def disk_table(uses: Iterable["Use"]) -> Table:
     return table
 
 
-def pruned_lines(found: Sequence["Prunable"], *, removed: bool) -> Iterable[Text]:
+def pruned_lines(files: Sequence["Prunable"], *, removed: bool) -> Iterable[Text]:
     """The files that were removed or, without ``removed``, can be removed."""
-    for one in found:
+    for one in files:
         yield Text(f"{one.bytes / 1e6:10,.1f} MB  {one.what}: {one.place}")
-    total = sum(one.bytes for one in found) / 1e6
-    if not found:
+    total = sum(one.bytes for one in files) / 1e6
+    if not files:
         yield Text("there is nothing to remove")
     elif removed:
         yield Text(
@@ -319,14 +325,14 @@ def reported_line(report: "Report", place: str) -> Text:
     size = len(report.html.encode()) / 1e6
     listed = "" if report.listed == report.rows else f", of which {report.listed:,} are listed"
     return Text(
-        f"{report.rows:,} {report.what} of refresh {refreshes}{listed}: {from_here(place)} "
+        f"{report.rows:,} {report.what} of refresh {refreshes}{listed}: {relative_path(place)} "
         f"({size:,.1f} MB)"
     )
 
 
 def written_line(place: str) -> Text:
     """The place of a written page."""
-    return Text(from_here(place))
+    return Text(relative_path(place))
 
 
 _WIDEST = 10_000

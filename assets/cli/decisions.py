@@ -20,19 +20,19 @@ def exchanged(
     export: Path | None,
     import_: Path | None,
     format: str,
-    given: Sequence[str],
+    reviewer_options: Sequence[str],
     refresh: str | None,
     seed: int,
 ) -> Iterator[Text]:
     """Read the decisions of ``import_``, then write those of ``export``.
 
     Args:
-        given: ``--reviewer``, each ID=NAME.
+        reviewer_options: ``--reviewer``, each ID=NAME.
 
     Raises:
         FactoryError: A file cannot be read, or an option is wrong.
     """
-    names = dict(map(_named, given))
+    names = dict(map(_named, reviewer_options))
     if len(set(names.values())) < len(names):
         raise FactoryError("--reviewer gives one name to two ids: several reviewers are kept apart")
     items = to_review(project, dataset, refresh=refresh, seed=seed)
@@ -45,15 +45,17 @@ def exchanged(
             "here already": read.unchanged,
             "older than the one here, which stays": read.older,
         }
-        said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-        yield Text(f"{said}; {read.undecided:,} rows without a decision")
+        summary = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        yield Text(f"{summary}; {read.undecided:,} rows without a decision")
     if export:
-        pairs, made = export_decisions(project, items, UPath(export), format=format, names=names)
-        yield Text(f"{export}: {pairs:,} pairs with {made:,} decisions, as {format}")
+        pairs, decisions = export_decisions(
+            project, items, UPath(export), format=format, names=names
+        )
+        yield Text(f"{export}: {pairs:,} pairs with {decisions:,} decisions, as {format}")
 
 
-def _named(given: str) -> tuple[str, str]:
-    known, _, name = given.rpartition("=")
-    if not known or not name:
-        raise FactoryError(f"--reviewer {given}: write ID=NAME, as --reviewer ann@example.org=ann")
-    return known, name
+def _named(option: str) -> tuple[str, str]:
+    identity, _, name = option.rpartition("=")
+    if not identity or not name:
+        raise FactoryError(f"--reviewer {option}: write ID=NAME, as --reviewer ann@example.org=ann")
+    return identity, name

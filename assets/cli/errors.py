@@ -39,20 +39,20 @@ Version = Annotated[
 ]
 
 
-def recipe_id(name: str, known: "Declarations[RecipeSpec]") -> str:
+def recipe_id(name: str, recipes: "Declarations[RecipeSpec]") -> str:
     """The id of the recipe ``name`` (id or family/id). Raises `FactoryError` if there is none, or
     if its file is wrong."""
     from assets.config.errors import FactoryError
 
     family, _, plain = name.rpartition("/")
-    if plain in known and family in ("", known[plain].family):
+    if plain in recipes and family in ("", recipes[plain].family):
         return plain
-    raise FactoryError(known.missing(plain))
+    raise FactoryError(recipes.missing(plain))
 
 
-def began(what: str) -> None:
+def began(subject: str) -> None:
     """Say at once what begins: the modules that a run needs take seconds to import."""
-    typer.echo(f"{what}: loading the project and its libraries", err=True)
+    typer.echo(f"{subject}: loading the project and its libraries", err=True)
 
 
 @contextmanager

@@ -9,16 +9,16 @@ from assets.cli.errors import Version, printed, recipe_id
 commands = typer.Typer()
 
 
-def _formats(wanted: bool) -> None:
-    if wanted:
+def _formats(enabled: bool) -> None:
+    if enabled:
         from assets.formats import formats_table
 
         typer.echo(formats_table())
         raise typer.Exit
 
 
-def _shapes(wanted: bool) -> None:
-    if wanted:
+def _shapes(enabled: bool) -> None:
+    if enabled:
         from assets.importers.shapes.listed import shapes_table
 
         typer.echo(shapes_table())
@@ -69,7 +69,7 @@ def export(
         project = load_project(recipe.split("/"))
         curated = recipe.startswith((f"{DATASETS}/", f"{MODELS}/"))
         name = recipe if curated else recipe_id(recipe, project.recipes)
-        done = publish(
+        result = publish(
             project,
             name,
             place,
@@ -78,11 +78,11 @@ def export(
             version=version,
             adapter=adapter,
         )
-        if done.published is None or done.repository is None:
-            lines = exchange_lines.exported_lines(name, done.exported, place)
+        if result.published is None or result.repository is None:
+            lines = exchange_lines.exported_lines(name, result.exported, place)
         else:
             lines = exchange_lines.published_lines(
-                name, done.exported, done.published, done.repository, public=public
+                name, result.exported, result.published, result.repository, public=public
             )
         for line in lines:
             console.console().print(line, soft_wrap=True)

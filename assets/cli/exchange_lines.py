@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from assets.cli.console import from_here
+from assets.cli.console import relative_path
 
 if TYPE_CHECKING:
     from assets.config.settings import Settings
@@ -27,8 +27,8 @@ def published_lines(
     recipe: str, exported: "Exported", published: "Published", repo: str, *, public: bool
 ) -> Iterator[Text]:
     """What an export published on the Hub, whether it is new, who can read it, how to load it."""
-    done = f"commit {published.commit[:8]}" if published.changed else "nothing new, no commit"
-    yield Text(f"{exported.rows:,} {exported.what} of {recipe}: {published.url} ({done})")
+    state = f"commit {published.commit[:8]}" if published.changed else "nothing new, no commit"
+    yield Text(f"{exported.rows:,} {exported.what} of {recipe}: {published.url} ({state})")
     yield from _left_out(exported)
     if public and not published.public:
         yield Text(
@@ -47,7 +47,7 @@ def imported_lines(imported: "Imported", settings: "Settings") -> Iterator[Text]
     """What was imported, and the source that lets recipes draw its prompts."""
     folder = imported.prompts.parent
     counts = ", ".join(f"{rows:,} {table}" for table, rows in imported.kept.items() if rows)
-    yield Text(f"{counts} are in {from_here(str(folder))}")
+    yield Text(f"{counts} are in {relative_path(str(folder))}")
     for table, account in imported.accounts.items():
         if account.joined or account.refused:
             yield Text(
@@ -56,8 +56,8 @@ def imported_lines(imported: "Imported", settings: "Settings") -> Iterator[Text]
             )
     ordered = sorted(imported.refused.items(), key=lambda one: -len(one[1]))
     for (table, reason), places in ordered[:_REASONS]:
-        named = "; ".join(places[:_PLACES]) + (" …" if len(places) > _PLACES else "")
-        yield Text(f"{len(places):,} of {table} refused: {reason} ({named})", style="yellow")
+        examples = "; ".join(places[:_PLACES]) + (" …" if len(places) > _PLACES else "")
+        yield Text(f"{len(places):,} of {table} refused: {reason} ({examples})", style="yellow")
     if rest := ordered[_REASONS:]:
         rows = sum(len(places) for _, places in rest)
         yield Text(

@@ -27,8 +27,8 @@ def gains(project: "Project", recipe: str) -> Iterator[dict[str, Any]]:
     validated = next((stage.name for stage in stages if stage.gives is Evaluations), None)
     refreshes = [] if validated is None else project.tables.refreshes((recipe, validated))
     if validated is None or not refreshes:
-        what = "has no stage that validates a policy" if validated is None else "has not run"
-        raise FactoryError(f"{recipe} {what}, so there are no gains to show")
+        problem = "has no stage that validates a policy" if validated is None else "has not run"
+        raise FactoryError(f"{recipe} {problem}, so there are no gains to show")
     trainer = next(
         read.stage
         for stage in stages
@@ -46,7 +46,7 @@ def gains(project: "Project", recipe: str) -> Iterator[dict[str, Any]]:
     for refresh in refreshes:
         evaluated = project.tables.read((recipe, validated), refresh)
         since = evaluated.drop("greedy_before", "right_before").join(start, on="prompt_id")
-        found = summary(since)
+        figures = summary(since)
         checkpoint = project.tables.read((recipe, trainer), refresh).row(0, named=True)
         prompts = project.tables.read((recipe, "prompts"), refresh).height
         yield {
@@ -54,6 +54,6 @@ def gains(project: "Project", recipe: str) -> Iterator[dict[str, Any]]:
             "prompts": prompts,
             "trained": checkpoint["rows"],
             "held_out": since.height,
-            **{name: found[name] for name in _FIGURES},
-            **{f"sampled_{name}": found.get(f"sampled_{name}") for name in _FIGURES},
+            **{name: figures[name] for name in _FIGURES},
+            **{f"sampled_{name}": figures.get(f"sampled_{name}") for name in _FIGURES},
         }

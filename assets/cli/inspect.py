@@ -56,8 +56,8 @@ def show(
             trace = traced(project, recipe, row, stage=stage or None, day=refresh)
             answer(asdict(trace))
             if not as_json:
-                for shown in trace_shown(trace):
-                    console.console().print(shown)
+                for renderable in trace_shown(trace):
+                    console.console().print(renderable)
             return
         if as_json:
             from assets.config.errors import FactoryError
@@ -66,11 +66,11 @@ def show(
         if name == "datasets":
             from assets.datasets.gather import PROVENANCE
 
-            found, of_split = found_dataset(project, stage, version=version, split=split)
-            console.console().print(console.version_line(stage, found), soft_wrap=True)
+            curated_version, of_split = found_dataset(project, stage, version=version, split=split)
+            console.console().print(console.version_line(stage, curated_version), soft_wrap=True)
             shown_columns = of_split.drop(PROVENANCE, "split", strict=False)
-            for shown in rows_shown(shown_columns, rows, shown_columns):
-                console.console().print(shown)
+            for renderable in rows_shown(shown_columns, rows, shown_columns):
+                console.console().print(renderable)
             return
         if name == "models":
             from assets.cli import model_tables
@@ -95,8 +95,8 @@ def show(
             f"{'/'.join(key)}, {'all refreshes' if day is None else f'refresh {day}'}: "
             f"{frame.height:,} rows\n",
         )
-        for shown in rows_shown(frame, rows, drawn_prompts(project, key[0], day)):
-            screen.print(shown)
+        for renderable in rows_shown(frame, rows, drawn_prompts(project, key[0], day)):
+            screen.print(renderable)
 
 
 @commands.command("gains")
@@ -111,10 +111,10 @@ def gains_(
         from assets.project.project import load_project
 
         project = load_project(recipe.split("/"))
-        found = list(gains(project, recipe_id(recipe, project.recipes)))
+        rows = list(gains(project, recipe_id(recipe, project.recipes)))
         if not as_json:
-            console.console().print(console.gains_table(found))
-        answer(found)
+            console.console().print(console.gains_table(rows))
+        answer(rows)
 
 
 @commands.command("report")
@@ -172,7 +172,7 @@ def report_(
                 place = write_model_report(project, model_name(project, stage), out=out)
             console.console().print(console.written_line(str(place)), soft_wrap=True)
             return
-        written, place = write_report(
+        report, place = write_report(
             project,
             recipe_id(name, project.recipes),
             stage or None,
@@ -180,7 +180,7 @@ def report_(
             most=rows or ROWS,
             out=out,
         )
-        console.console().print(console.reported_line(written, str(place)), soft_wrap=True)
+        console.console().print(console.reported_line(report, str(place)), soft_wrap=True)
 
 
 @commands.command()
@@ -247,7 +247,7 @@ def review(
                 export=export,
                 import_=import_,
                 format=format,
-                given=reviewer or (),
+                reviewer_options=reviewer or (),
                 refresh=refresh,
                 seed=seed,
             ):

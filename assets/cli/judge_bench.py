@@ -68,8 +68,8 @@ def judge_bench(
         screen = console.console(stderr=as_json)
         if not as_json:
             for each in measured:
-                for shown in judged_tables(each):
-                    screen.print(shown)
+                for table in judged_tables(each):
+                    screen.print(table)
         if page is not None:
             from assets.judging.page import write_judged
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.charts.effect_words import effect_of, figures_of, rows_of
-from assets.cli.console import from_here
+from assets.cli.console import relative_path
 from assets.storage.ablations import Ablation
 from assets.storage.model_versions import ModelVersion
 from trainers.evaluation.sentences import described, difference
@@ -50,7 +50,7 @@ def version_lines(name: str, version: ModelVersion) -> Iterable[Text]:
         yield Text(f"promoted: roles with model: models/{name} start from it", style="green")
     else:
         yield Text(f"held back: {version.reason}", style="yellow")
-    yield Text(f"checkpoint {from_here(version.path)}", style="dim")
+    yield Text(f"checkpoint {relative_path(version.path)}", style="dim")
 
 
 def model_versions_table(name: str, versions: Sequence[ModelVersion]) -> Table:

@@ -47,14 +47,14 @@ def models(as_json: Json = False) -> None:
         from assets.storage.model_versions import ModelVersions
 
         project = load_project()
-        found: list[dict[str, Any]] = []
+        listed: list[dict[str, Any]] = []
         for name in sorted(project.models):
             versions = ModelVersions(project.settings.models_path, name)
             stored = [versions.version(number) for number in versions.numbers()]
             if not as_json:
                 console.console().print(model_tables.model_versions_table(name, stored))
-            found.append({"name": name, "versions": [each.as_json() for each in stored]})
-        answer(found)
+            listed.append({"name": name, "versions": [each.as_json() for each in stored]})
+        answer(listed)
 
 
 class Varied(StrEnum):
@@ -97,15 +97,15 @@ def ablate(
         project = load_project(model.split("/"))
         planned = plan_ablation(project, model_name(project, model), by.value)
         screen = console.console(stderr=as_json)
-        found = stored(planned)
-        if plan or found is None:
+        ablation = stored(planned)
+        if plan or ablation is None:
             for line in plan_lines(planned):
                 screen.print(line, highlight=False)
         if plan:
             answer({"trainings": planned.trainings, "seconds": planned.seconds})
             return
-        if found is None:
-            found = run_ablation(planned, lambda line: screen.print(line, highlight=False))
-        for table in model_tables.ablation_tables(found):
+        if ablation is None:
+            ablation = run_ablation(planned, lambda line: screen.print(line, highlight=False))
+        for table in model_tables.ablation_tables(ablation):
             screen.print(table)
-        answer(found.as_json())
+        answer(ablation.as_json())

@@ -22,10 +22,10 @@ def operators(
         from assets.cli.operator_list import about_operator, list_operators, parameters_of
 
         if name is None:
-            found = list(list_operators())
-            for shown in [] if as_json else operator_tables.operators_shown(found):
-                console.console().print(shown)
-            answer(found)
+            listed = list(list_operators())
+            for renderable in [] if as_json else operator_tables.operators_shown(listed):
+                console.console().print(renderable)
+            answer(listed)
             return
         from assets.config.errors import FactoryError
         from schemas import UnknownOperatorError, operator_class
@@ -36,6 +36,6 @@ def operators(
             raise FactoryError(str(error)) from error
         about = about_operator(name, kind) | {"parameters": parameters_of(kind)}
         if not as_json:
-            for shown in operator_tables.operator_shown(about):
-                console.console().print(shown)
+            for renderable in operator_tables.operator_shown(about):
+                console.console().print(renderable)
         answer(about)

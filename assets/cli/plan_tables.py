@@ -51,8 +51,8 @@ def plan_lines(plan: "Plan") -> Iterator[Text]:
             f"{each.stage}: training on {each.rows:,} rows, {each.steps:,} steps, "
             f"{each.tokens:,} tokens"
         )
-    for stage, why in plan.unknown.items():
-        yield Text(f"{stage}: not estimated: {why}", style="yellow")
+    for stage, reason in plan.unknown.items():
+        yield Text(f"{stage}: not estimated: {reason}", style="yellow")
     if any(each.calls.error or each.answer_tokens.error for each in plan.roles):
         yield Text("± is the 95 % interval by the differences between the prompts", style="dim")
     yield Text(

@@ -41,8 +41,8 @@ def preview(
                 split.kept.write_parquet(keep / f"{stage}.parquet")
                 split.dropped.write_parquet(keep / f"{stage}.dropped.parquet")
         screen = console.console(stderr=as_json)
-        for shown in previewed(splits):
-            screen.print(shown)
+        for renderable in previewed(splits):
+            screen.print(renderable)
         answer(
             {
                 stage: {"kept": split.kept.height, "dropped": split.dropped.height}

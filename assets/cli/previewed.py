@@ -28,7 +28,7 @@ def previewed(splits: Mapping[str, Split]) -> Iterator[RenderableType]:
         if prompt["reference"]:
             content.append(Text(printable(f"reference: {prompt['reference']}"), "dim"))
         yield Panel(Group(*content), title="prompt", border_style="blue")
-        shown: dict[str, str] = {}
+        labels: dict[str, str] = {}
         for stage, split in splits.items():
             kept = split.kept
             if stage == "prompts" or "prompt_id" not in kept.columns or _scores(kept):
@@ -37,7 +37,7 @@ def previewed(splits: Mapping[str, Split]) -> Iterator[RenderableType]:
             if own.is_empty():
                 continue
             if "text" in own.columns and "response_id" in own.columns:
-                yield from _responses(stage, own, splits, shown)
+                yield from _responses(stage, own, splits, labels)
             else:
                 yield Text(f"{stage}:", "italic")
                 yield from rows_shown(own, own.height, prompts)
@@ -49,19 +49,19 @@ def _scores(frame: pl.DataFrame) -> bool:
 
 
 def _responses(
-    stage: str, own: pl.DataFrame, splits: Mapping[str, Split], shown: dict[str, str]
+    stage: str, own: pl.DataFrame, splits: Mapping[str, Split], labels: dict[str, str]
 ) -> Iterator[RenderableType]:
-    """Responses to one prompt, each with its scores. Those in ``shown``, which an earlier stage
+    """Responses to one prompt, each with its scores. Those in ``labels``, which an earlier stage
     has, are named by their stage and number there, and the others are added to it."""
-    known = [shown[name] for name in own["response_id"] if name in shown]
-    yield Text.assemble((f"{stage}:", "italic"), f" {', '.join(known)}" if known else "")
+    earlier = [labels[name] for name in own["response_id"] if name in labels]
+    yield Text.assemble((f"{stage}:", "italic"), f" {', '.join(earlier)}" if earlier else "")
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", justify="right")
     table.add_column(overflow="fold")
     for number, row in enumerate(own.iter_rows(named=True), start=1):
-        if row["response_id"] in shown:
+        if row["response_id"] in labels:
             continue
-        shown[row["response_id"]] = f"{stage} {number}"
+        labels[row["response_id"]] = f"{stage} {number}"
         opinions = _opinions(row["response_id"], splits)
         table.add_row(f"{number}.", Group(Text(printable(row["text"])), *opinions))
     if table.row_count:

@@ -101,15 +101,15 @@ def _rows(*texts: str) -> Iterator[dict[str, Any]]:
         where = f"standard input, line {number}"
         try:
             row = json.loads(line)
-            written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+            as_text = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
         except (ValueError, RecursionError) as error:
             raise FactoryError(f"{where} is not JSON: {error}") from None
         if not isinstance(row, dict):
             raise FactoryError(f'{where} is not an object such as {{"text": "4"}}')
         for name in texts:
-            if not isinstance(written.get(name), str):
+            if not isinstance(as_text.get(name), str):
                 raise FactoryError(f"{where}, field {name!r}: a text is expected")
-        yield row | {name: written[name] for name in texts}
+        yield row | {name: as_text[name] for name in texts}
 
 
 def _print(row: dict[str, Any], **results: Any) -> None:

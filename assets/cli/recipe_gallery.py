@@ -70,12 +70,12 @@ def _entry(project: Project, about: Mapping[str, Any], cost: RunCost | None) -> 
     recipe = project.recipes.get(about["id"])
     if recipe is None:
         return Entry(about, None, [], [], None)
-    found = (
+    results = (
         findings(ReportData.of_refresh(project, recipe.name, about["refreshed"]))
         if about["refreshed"]
         else documented(recipe)
     )
-    return Entry(about, recipe.control, _without(project, recipe), found, cost)
+    return Entry(about, recipe.control, _without(project, recipe), results, cost)
 
 
 def _without(project: Project, recipe: RecipeSpec) -> list[str]:

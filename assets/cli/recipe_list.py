@@ -36,7 +36,7 @@ def listed_recipes(
         family: A family; None: all.
     """
     settings, refused = project.settings, project.refused
-    found = [
+    listed = [
         {
             "id": recipe.name,
             "family": recipe.family,
@@ -50,7 +50,7 @@ def listed_recipes(
         }
         for recipe in sorted(project.recipes.values(), key=lambda r: (r.family, r.name))
     ]
-    found += [
+    listed += [
         {
             "id": each.name,
             "family": Path(each.file).parent.parent.name,
@@ -67,7 +67,7 @@ def listed_recipes(
     ]
     return [
         each
-        for each in found
+        for each in listed
         if family in (None, each["family"]) and all(_has(each, word) for word in words)
     ]
 
@@ -75,8 +75,8 @@ def listed_recipes(
 def _has(recipe: Mapping[str, Any], word: str) -> bool:
     paper = recipe["paper"] or {}
     texts = (recipe["id"], recipe["family"], recipe["claim"], paper.get("title"))
-    said = " ".join(filter(None, (*texts, paper.get("arxiv"))))
-    return word.lower() in said.lower()
+    searched = " ".join(filter(None, (*texts, paper.get("arxiv"))))
+    return word.lower() in searched.lower()
 
 
 def needs_of(recipe: RecipeSpec, settings: "Settings") -> list[str]:

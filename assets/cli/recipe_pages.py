@@ -62,9 +62,9 @@ def _entry(recipe: "RecipeSpec", settings: "Settings") -> list[str]:
     if recipe.claim is not None:
         control = f" Control: `{recipe.control}`." if recipe.control else ""
         lines += [f"Claim: {escaped(recipe.claim)}.{control}", ""]
-    for found in documented(recipe):
-        says = escaped(f"{found.verdict or 'not measured'} on {found.on}: {found.says}")
-        lines += [f"Result: {says}.", ""]
+    for finding in documented(recipe):
+        sentence = escaped(f"{finding.verdict or 'not measured'} on {finding.on}: {finding.says}")
+        lines += [f"Result: {sentence}.", ""]
     lines += [f"Needs: {', '.join(needs_of(recipe, settings)) or 'nothing'}.", ""]
     lines += ["| stage | operator | reads | what it does |", "| --- | --- | --- | --- |"]
     for stage in recipe.planned(settings):

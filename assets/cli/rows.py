@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from assets.charts import Branch, asked, thinned
+from assets.charts import Branch, prompt_texts, thinned
 from assets.charts.svg import figure, shade
 from assets.charts.words import shortened
 from assets.rendering.markdown import plain
@@ -39,7 +39,7 @@ def rows_shown(frame: pl.DataFrame, count: int, prompts: pl.DataFrame) -> Iterat
     names = set(frame.columns)
     if {"node_id", "parent_id"} <= names:
         ids = frame["prompt_id"].unique(maintain_order=True).head(count)
-        texts = asked([prompts], ids)
+        texts = prompt_texts([prompts], ids)
         for prompt_id in ids:
             yield _tree(frame.filter(prompt_id=prompt_id), texts.get(prompt_id, prompt_id))
         return

@@ -43,10 +43,10 @@ def run(
         days = runs.rounds(refresh, rounds, load_settings().schedule)
         project = load_project(recipe.split("/"))
         name = recipe_id(recipe, project.recipes)
-        given = read_changes(changes or [])
-        project.require(name, given)
+        parameters = read_changes(changes or [])
+        project.require(name, parameters)
         definitions = build_definitions(project, [name])
-        asked = held_out or project.recipes[name].held_out_rows(rows)
+        held_out_rows = held_out or project.recipes[name].held_out_rows(rows)
         screen = console.console(stderr=as_json)
         outcomes = []
         for day in days:
@@ -56,8 +56,8 @@ def run(
                 name,
                 refresh=day,
                 rows=rows,
-                held_out=asked,
-                changes=given,
+                held_out=held_out_rows,
+                changes=parameters,
             )
             outcomes.append(outcome)
             screen.print(console.stages_table(f"{name}, refresh {day}", outcome.stages))
@@ -102,32 +102,32 @@ def recipes(
         project = load_project()
         if docs is not None:
             write_gallery(docs, project.recipes.values(), project.settings)
-        found = listed_recipes(project, words or [], family)
+        listed = listed_recipes(project, words or [], family)
         families = {recipe.family for recipe in project.recipes.values()}
         if family is not None and family not in families:
             raise FactoryError(f"there is no family {family!r}; {near(family, families)}")
         if page is not None:
             from assets.cli.recipe_gallery import write_gallery_page
 
-            write_gallery_page(page, project, found)
+            write_gallery_page(page, project, listed)
         if not as_json:
             screen = console.console()
-            if not found:
+            if not listed:
                 screen.print("no recipe has these words")
-            usable = [each for each in found if not each["refused"]]
+            usable = [each for each in listed if not each["refused"]]
             if usable:
                 screen.print(console.recipes_table(usable))
-            named = {each["id"] for each in found if each["refused"]}
+            refused_names = {each["id"] for each in listed if each["refused"]}
             refused = (
                 each
                 for each in project.refusals
-                if each.kind in (RecipeSpec.kind, FILE) and each.name in named
+                if each.kind in (RecipeSpec.kind, FILE) and each.name in refused_names
             )
             for line in console.refusal_lines(refused):
                 screen.print(line, soft_wrap=True)
             if page is not None:
                 screen.print(console.written_line(str(page)), soft_wrap=True)
-        answer(found)
+        answer(listed)
 
 
 @commands.command()
@@ -176,18 +176,18 @@ def claims(
         measured = [name for name, each in project.recipes.items() if each.measure is not None]
         names = [recipe_id(name, project.recipes) for name in ids or sorted(measured)]
         (day,) = runs.rounds(refresh, 1, project.settings.schedule)
-        given: dict[str, Any] = {"rows": rows, "refresh": day, "world": world, "seeds": seeds}
-        found: list[dict[str, Any]] = []
+        options: dict[str, Any] = {"rows": rows, "refresh": day, "world": world, "seeds": seeds}
+        measured_claims: list[dict[str, Any]] = []
         refused: list[str] = []
-        for found in (
-            measure_until_decided(project.settings, names, **given, hours=hours)
+        for measured_claims in (
+            measure_until_decided(project.settings, names, **options, hours=hours)
             if until_decided
-            else [measure_claims(project.settings, names, **given)]
+            else [measure_claims(project.settings, names, **options)]
         ):
             if docs is not None:
-                refused = write_claims(docs, found, project)
+                refused = write_claims(docs, measured_claims, project)
         for line in refused:
             console.console(stderr=True).print(line, markup=False, soft_wrap=True)
         if not as_json:
-            console.console().print(console.claims_table(found))
-        answer(found)
+            console.console().print(console.claims_table(measured_claims))
+        answer(measured_claims)

@@ -87,8 +87,10 @@ def journal_shown(context: typer.Context) -> None:
 
         path = load_settings().journal_path
         journal = statistics(path)
-        asked = journal.hits + journal.misses
-        rate = f", hit rate {journal.hits / asked:.1%} of {asked:,} asked" if asked else ""
+        questions = journal.hits + journal.misses
+        rate = (
+            f", hit rate {journal.hits / questions:.1%} of {questions:,} asked" if questions else ""
+        )
         screen = console.console()
         screen.print(
             f"{path}: {journal.answers:,} answers, {journal.bytes / 1e6:,.1f} MB{rate}, "
@@ -144,6 +146,6 @@ def prune_datasets(
         root = load_settings().root_path
         pruned = [Versions(root, name).prune(keep) for name in dataset_names(root)]
         console.console().print(
-            f"{sum(len(gone) for gone, _ in pruned):,} versions removed, "
+            f"{sum(len(removed) for removed, _ in pruned):,} versions removed, "
             f"{sum(freed for _, freed in pruned) / 1e6:,.1f} MB freed",
         )

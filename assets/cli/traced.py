@@ -35,16 +35,16 @@ def trace_shown(trace: Trace) -> Iterator[RenderableType]:
     for answer in trace.answers:
         title = answer.role or "other answer"
         yield Panel(_answer(answer), title=title, border_style=_BORDERS.get(title, "none"))
-    for title, asked in (
+    for title, questions in (
         ("asked about the prompt, or about several answers", trace.questions),
         ("asked about what else was tried", trace.elsewhere),
     ):
-        if asked:
+        if questions:
             rows = _grid()
-            _questions(rows, asked)
+            _questions(rows, questions)
             yield Panel(rows, title=title)
-    for stage, why in trace.unknown.items():
-        yield Text(printable(f"what {stage} asked is not known: {why}"), "dim")
+    for stage, reason in trace.unknown.items():
+        yield Text(printable(f"what {stage} asked is not known: {reason}"), "dim")
 
 
 def _grid() -> Table:
@@ -99,11 +99,11 @@ def _step(rows: Table, title: str, step: Step) -> None:
 def _questions(rows: Table, questions: Sequence[Question]) -> None:
     for one in questions[:_QUESTIONS]:
         times = f", {one.times} times" if one.times > 1 else ""
-        known = "" if one.journaled else "; the journal has no answer to exactly this"
+        note = "" if one.journaled else "; the journal has no answer to exactly this"
         rows.add_row("", "")
         rows.add_row(
             "asked",
-            Text(printable(f"{one.role} by {one.stage} to {one.verb}{times}{known}"), "bold"),
+            Text(printable(f"{one.role} by {one.stage} to {one.verb}{times}{note}"), "bold"),
         )
         rows.add_row("", Text(printable(one.text or plain(list(one.messages)))))
     if len(questions) > _QUESTIONS:

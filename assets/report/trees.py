@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 from markupsafe import Markup
 
-from assets.charts import asked, chosen_prompts, tree_picture
+from assets.charts import chosen_prompts, prompt_texts, tree_picture
 from assets.report.report_data import ReportData
 from assets.storage.tables import having
 from schemas import Nodes
@@ -37,7 +37,7 @@ def trees(data: ReportData) -> list[Grown]:
         if ids.is_empty():
             continue
         nodes = data.tables.select(key, ran[-1], having(ids))
-        texts = asked([data.prompts(ids)], ids)
+        texts = prompt_texts([data.prompts(ids)], ids)
         pictures = [
             tree_picture(
                 nodes.filter(pl.col("prompt_id") == prompt_id), texts.get(prompt_id, prompt_id)
