@@ -16,7 +16,7 @@ from schemas import Split
 from schemas.printable import printable
 
 _LONGEST = 600
-"""The most characters shown of what an annotator said."""
+"""The most characters shown of an annotator's text."""
 
 
 def previewed(splits: Mapping[str, Split]) -> Iterator[RenderableType]:

@@ -22,7 +22,7 @@ from schemas.parameters import field_marks
 
 
 @dataclass(frozen=True)
-class Made:
+class Unrolled:
     """An operator of a recipe that may be of a batch.
 
     Attributes:
@@ -36,7 +36,7 @@ class Made:
     weights: Mapping[str, str] = field(default_factory=dict)
 
 
-def unrolled(operators: Mapping[str, Operator], *, file: Path | str) -> dict[str, Made]:
+def unrolled(operators: Mapping[str, Operator], *, file: Path | str) -> dict[str, Unrolled]:
     """The operators of a recipe by stage, with those of each batch in place of the declared ones.
 
     Made for each batch are the trainer, the stages that its responses come from, and those between
@@ -45,30 +45,36 @@ def unrolled(operators: Mapping[str, Operator], *, file: Path | str) -> dict[str
     Raises:
         RecipeError: There are no prompts to divide, or a stage of a batch has the name of another.
     """
-    found = {name: Made(operator) for name, operator in operators.items()}
+    stages_by_name = {name: Unrolled(operator) for name, operator in operators.items()}
     for trainer, operator in operators.items():
         if getattr(operator, "batches", 1) == 1:
             continue
         batches = dict(_batches(trainer, operators, file=file))
         repeated = {each.of for each in batches.values()}
-        others = {name: each for name, each in found.items() if name not in repeated}
-        taken = [name for name, each in batches.items() if others.get(name, each) != each]
-        if taken:
+        others = {name: each for name, each in stages_by_name.items() if name not in repeated}
+        duplicates = [name for name, each in batches.items() if others.get(name, each) != each]
+        if duplicates:
             raise RecipeError(
                 f"is also the name of a stage of a batch of {trainer!r}: choose another name, and "
                 "give each trainer with batches responses of its own",
                 file=file,
-                stage=taken[0],
+                stage=duplicates[0],
             )
-        before = [name for name in list(found)[: list(found).index(trainer)] if name in others]
+        before = [
+            name
+            for name in list(stages_by_name)[: list(stages_by_name).index(trainer)]
+            if name in others
+        ]
         stages = {**others, **batches}
-        found = {name: stages[name] for name in dict.fromkeys([*before, *batches, *others])}
-    return found
+        stages_by_name = {
+            name: stages[name] for name in dict.fromkeys([*before, *batches, *others])
+        }
+    return stages_by_name
 
 
 def _batches(
     trainer: str, operators: Mapping[str, Operator], *, file: Path | str
-) -> Iterator[tuple[str, Made]]:
+) -> Iterator[tuple[str, Unrolled]]:
     """The stages of the batches of a trainer, batch by batch."""
     learner: Any = operators[trainer]
     count, role = learner.batches, learner.start
@@ -86,7 +92,7 @@ def _batches(
             names[trainer] = trainer
         if last is not None and learner.checkpoint is not None:
             names[learner.checkpoint] = last
-        yield names[prompts], Made(Fold(of=prompts, prompts=prompts, fold=number, folds=count))
+        yield names[prompts], Unrolled(Fold(of=prompts, prompts=prompts, fold=number, folds=count))
         for name in repeated:
             operator = _reading(operators[name], names)
             weights: dict[str, str] = {}
@@ -98,7 +104,7 @@ def _batches(
                 operator = operator.model_copy(update=changed)
             elif last is not None and any(use.role == role for use in operator.roles()):
                 weights = {role: last}
-            yield names[name], Made(operator, name, weights)
+            yield names[name], Unrolled(operator, name, weights)
         last = names[trainer]
 
 
@@ -108,41 +114,41 @@ def _sampled(
     """The stage of the prompts that a trainer's responses answer, and the stages that they come
     from with the trainer."""
     prompts: set[str] = set()
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [trainer]
     while waiting:
         name = waiting.pop()
-        found.add(name)
+        names.add(name)
         for read in operators[name].inputs():
             if read.field != "of":
                 continue
             if read.tables == (Prompts,):
                 prompts.add(read.stage)
-            elif read.stage in operators and read.stage not in found:
+            elif read.stage in operators and read.stage not in names:
                 waiting.append(read.stage)
     role = getattr(operators[trainer], "start", None)
-    asked = {use.role for name in found - {trainer} for use in operators[name].roles()}
+    roles = {use.role for name in names - {trainer} for use in operators[name].roles()}
     problem = None
-    if role not in asked:
+    if role not in roles:
         problem = f"each batch has responses of the policy so far, but none ask the role {role!r}"
     elif len(prompts) != 1:
-        told = " and ".join(sorted(prompts)) or "no stage of prompts"
-        problem = f"each batch has a fold of the prompts, but the responses answer {told}"
+        answered = " and ".join(sorted(prompts)) or "no stage of prompts"
+        problem = f"each batch has a fold of the prompts, but the responses answer {answered}"
     if problem is not None:
         raise RecipeError(problem, file=file, stage=trainer, field="batches")
-    return prompts.pop(), found
+    return prompts.pop(), names
 
 
 def _behind(name: str, operators: Mapping[str, Operator]) -> set[str]:
     """All stages that a stage needs."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [name]
     while waiting:
         for read in operators[waiting.pop()].inputs():
-            if read.stage in operators and read.stage not in found:
-                found.add(read.stage)
+            if read.stage in operators and read.stage not in names:
+                names.add(read.stage)
                 waiting.append(read.stage)
-    return found
+    return names
 
 
 def _reading(operator: Operator, names: Mapping[str, str]) -> Operator:

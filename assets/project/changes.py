@@ -32,7 +32,7 @@ def read_changes(texts: Sequence[str]) -> dict[str, Any]:
     """
     changes: dict[str, Any] = {}
     for text in texts:
-        name, equals, given = text.partition("=")
+        name, equals, text_value = text.partition("=")
         if not equals or "." not in name:
             raise FactoryError(
                 f"{WHERE} {text!r}: write it as STAGE.PARAMETER=VALUE, as in "
@@ -41,7 +41,7 @@ def read_changes(texts: Sequence[str]) -> dict[str, Any]:
         if name in changes:
             raise FactoryError(f"{WHERE} {name}: is given twice")
         try:
-            changes[name] = value(given)
+            changes[name] = value(text_value)
         except YamlError as error:
             raise FactoryError(f"{WHERE} {name}: {error}") from None
     return changes
@@ -54,14 +54,14 @@ def changed_specs(stages: Mapping[str, Any], changes: Changes) -> dict[str, Any]
         RecipeError: There is no such stage, or a value cannot be used.
     """
     changed = dict(stages)
-    for name, given in changes.items():
+    for name, setting in changes.items():
         stage, _, parameter = name.partition(".")
         if stage not in stages:
             raise RecipeError(f"there is no stage {stage!r}; {near(stage, stages)}", file=WHERE)
-        wrong = unsound({parameter: given}, largest=LARGEST)
+        wrong = unsound({parameter: setting}, largest=LARGEST)
         if wrong is not None:
             raise RecipeError(wrong[1], file=WHERE, stage=stage, field=wrong[0])
-        changed[stage] = _with(changed[stage], parameter.split("."), given, stage=stage)
+        changed[stage] = _with(changed[stage], parameter.split("."), setting, stage=stage)
     return changed
 
 
@@ -69,11 +69,11 @@ def declared_changes(stages: Sequence[Stage], changes: Changes) -> dict[str, Any
     """``changes`` by the names that stages have in the recipe: ``responses_2.n`` of a batch is that
     of ``responses``."""
     declared = {stage.name: stage.declared for stage in stages}
-    found: dict[str, Any] = {}
-    for name, given in changes.items():
+    declared_by_name: dict[str, Any] = {}
+    for name, setting in changes.items():
         stage, _, parameter = name.partition(".")
-        found[f"{declared.get(stage, stage)}.{parameter}"] = given
-    return found
+        declared_by_name[f"{declared.get(stage, stage)}.{parameter}"] = setting
+    return declared_by_name
 
 
 def check_changes(before: Sequence[Stage], after: Sequence[Stage]) -> None:
@@ -110,14 +110,14 @@ def _fixed(operator: Operator) -> tuple[Any, ...]:
     return type(operator), operator.inputs(), trained
 
 
-def _with(spec: Any, path: Sequence[str], given: Any, *, stage: str) -> dict[str, Any]:
+def _with(spec: Any, path: Sequence[str], setting: Any, *, stage: str) -> dict[str, Any]:
     """The mapping ``spec`` with a value at ``path``."""
     if not isinstance(spec, Mapping):
         raise RecipeError("this is no mapping", file=WHERE, stage=stage, field=path[0])
     name, *inner = path
     if not inner:
-        return {**spec, name: given}
-    return {**spec, name: _with(spec.get(name) or {}, inner, given, stage=stage)}
+        return {**spec, name: setting}
+    return {**spec, name: _with(spec.get(name) or {}, inner, setting, stage=stage)}
 
 
 def set_by_run(stage: Stage) -> dict[str, Any]:

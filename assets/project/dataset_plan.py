@@ -112,8 +112,8 @@ def plan_dataset(
 
 def _prompt_tables(stages: Sequence[Stage]) -> tuple[str, ...]:
     """The tables of prompts of a recipe: those from sources, and questions to judges about them."""
-    asked = (stage.name for stage in stages if stage.gives is Prompts)
-    return tuple(dict.fromkeys([*given_tables(stages), *asked]))
+    prompt_stages = (stage.name for stage in stages if stage.gives is Prompts)
+    return tuple(dict.fromkeys([*given_tables(stages), *prompt_stages]))
 
 
 def check_parts(
@@ -138,14 +138,14 @@ def _part(
     if name not in recipes:
         raise RecipeError(recipes.missing(name), file=file, field="of")
     stages = recipes[name].planned(settings)
-    known = {each.name: each for each in stages if each.gives in EXPORTED}
-    if stage and stage not in known:
+    exported = {each.name: each for each in stages if each.gives in EXPORTED}
+    if stage and stage not in exported:
         problem = (
             f"{name} has no stage {stage!r} of pairs, step labels or demonstrations; "
-            f"{near(stage, known)}"
+            f"{near(stage, exported)}"
         )
         raise RecipeError(problem, file=file, field="of")
-    part = known[stage] if stage else exported_stage(stages)
+    part = exported[stage] if stage else exported_stage(stages)
     if part is None:
         problem = f"recipe {name!r} makes no pairs, step labels or demonstrations"
         raise RecipeError(problem, file=file, field="of")
@@ -163,13 +163,13 @@ def _cap(
         cap = Cap.model_validate(spec)
     except ValidationError as error:
         raise parameter_error(error, Cap, spec, of="cap", file=file, under="cap") from error
-    for field, named, known in (
+    for field, chosen, declared in (
         ("recipes", cap.recipes, recipes),
         ("sources", cap.sources, sources),
     ):
-        for name in named:
-            if name not in known:
-                problem = f"there is no {name!r} among them; {near(name, known)}"
+        for name in chosen:
+            if name not in declared:
+                problem = f"there is no {name!r} among them; {near(name, declared)}"
                 raise RecipeError(problem, file=file, field=f"cap.{field}")
     return cap
 

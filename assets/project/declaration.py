@@ -45,7 +45,7 @@ class Declaration(BaseModel):
     """The ``type:`` in the file."""
     kind: ClassVar[str]
     """What it is, in a word: ``recipe``."""
-    taken: ClassVar[frozenset[str]] = frozenset()
+    reserved: ClassVar[frozenset[str]] = frozenset()
     """Names that no declaration of this type may have."""
 
     name: Name
@@ -55,8 +55,8 @@ class Declaration(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_boolean_as_number(cls, given: Any, info: ValidationInfo) -> Any:
-        return refuse_truth(given, cls.model_fields[str(info.field_name)].annotation)
+    def _refuse_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(value, cls.model_fields[str(info.field_name)].annotation)
 
     @classmethod
     def declared(cls, attributes: Any, file: Path | str, *, line: int = 1) -> Self:
@@ -79,7 +79,7 @@ class Declaration(BaseModel):
             declaration = cls.model_validate({"name": Path(file).parent.name, **attributes})
         except ValidationError as error:
             raise parameter_error(error, cls, attributes, of=cls.type_name, file=file) from None
-        if declaration.name in cls.taken:
+        if declaration.name in cls.reserved:
             raise RecipeError(f"the name {declaration.name!r} is taken", file=file, field="name")
         declaration._file = file
         declaration._line = line

@@ -51,13 +51,13 @@ def found_table(
 
     tables = Tables(project.settings.root_path)
     if recipe == "prompts":
-        known = list(project.sources)
+        tables_of_recipe = list(project.sources)
     else:
         planned = project.recipes[recipe].planned(project.settings)
-        known = ["prompts", *(each.name for each in planned)]
+        tables_of_recipe = ["prompts", *(each.name for each in planned)]
     name = stage or data_stage(project, recipe)[0]
-    if name not in known:
-        raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, known)}")
+    if name not in tables_of_recipe:
+        raise FactoryError(f"{recipe} has no stage {name!r}; {near(name, tables_of_recipe)}")
     key = (recipe, name)
     if recipe == "prompts" and project.sources[name].fixed:
         return key, None, tables.read(key, None)
@@ -126,6 +126,6 @@ def dataset_name(project: Project, name: str) -> str:
 
 def drawn_prompts(project: Project, recipe: str, refresh: str | None) -> pl.DataFrame:
     """The prompts of a recipe at a refresh; an empty table if they are not stored."""
-    known = project.recipes.get(recipe)
-    stages = [] if known is None else known.planned(project.settings)
+    spec = project.recipes.get(recipe)
+    stages = [] if spec is None else spec.planned(project.settings)
     return given_prompts(project.tables, recipe, given_tables(stages), refresh)

@@ -46,8 +46,8 @@ class Draft:
     @property
     def name(self) -> str:
         """Its name, or that of its folder if it has none that can be shown."""
-        given = self.attributes.get("name")
-        return str(given) if _is_shown(given) else self.file.parent.name
+        name = self.attributes.get("name")
+        return str(name) if _is_shown(name) else self.file.parent.name
 
     def declared(self) -> Declaration | Refusal:
         """The declaration, or why it is refused."""
@@ -66,11 +66,11 @@ def read_folders(folders: Iterable[Path]) -> Iterator[Declaration | Refusal]:
 
 def read_drafts(folders: Iterable[Path]) -> Iterator[Draft | Refusal]:
     """What the files in ``folders`` and their subfolders hold, each file once."""
-    seen: set[Path] = set()
+    visited: set[Path] = set()
     for folder in folders:
         for file in _files(folder, frozenset()):
-            if (place := file.resolve()) not in seen:
-                seen.add(place)
+            if (place := file.resolve()) not in visited:
+                visited.add(place)
                 yield from _read(file)
 
 

@@ -55,10 +55,10 @@ def implied(specs: Mapping[str, Any], *, file: Path | str) -> dict[str, Implied]
     """
     operators = {name: stage_operator(name, spec, file=file) for name, spec in specs.items()}
     answered = _answered(operators)
-    found: dict[str, Implied] = {}
+    implied_fields: dict[str, Implied] = {}
     for name, operator in operators.items():
         of = _of(operator)
-        if _unsaid(operator, _PROMPTS, Takes) == _PROMPTS and of:
+        if _unset(operator, _PROMPTS, Takes) == _PROMPTS and of:
             tables = dict.fromkeys(each for one in of for each in answered.get(one, ()))
             prompts = _one(list(tables), of, file=file, stage=name, field=_PROMPTS)
             if table_of(prompts, operators) is not Prompts:
@@ -70,10 +70,10 @@ def implied(specs: Mapping[str, Any], *, file: Path | str) -> dict[str, Implied]
                     field=_PROMPTS,
                 )
             if prompts != _PROMPTS:
-                found[f"{name}.prompts"] = Implied(prompts, " and ".join(of))
+                implied_fields[f"{name}.prompts"] = Implied(prompts, " and ".join(of))
         for path, role in _roles(operator, operators):
-            found[f"{name}.{path}"] = role
-    return found
+            implied_fields[f"{name}.{path}"] = role
+    return implied_fields
 
 
 def implied_measure(
@@ -91,13 +91,13 @@ def implied_measure(
         RecipeError: Several stages could be meant.
     """
     changed: dict[str, Any] = {}
-    for field, said in type(measure).model_fields.items():
+    for field, field_info in type(measure).model_fields.items():
         value = getattr(measure, field)
         if isinstance(value, Measure):
             changed[field] = implied_measure(value, operators, file=file)
         elif isinstance(value, tuple) and any(isinstance(each, Measure) for each in value):
             changed[field] = tuple(implied_measure(each, operators, file=file) for each in value)
-        elif field in measure.model_fields_set or said.default != field:
+        elif field in measure.model_fields_set or field_info.default != field:
             continue
         elif field == "responses" and table_of(measure.of, operators) is Scores:
             scored = _scored([measure.of], operators)
@@ -109,7 +109,7 @@ def implied_measure(
 
 
 def _one(
-    found: Sequence[str],
+    names: Sequence[str],
     of: Sequence[str],
     *,
     file: Path | str,
@@ -122,8 +122,8 @@ def _one(
     Raises:
         RecipeError: There are several.
     """
-    if len(found) > 1:
-        several, kind = " and ".join(map(repr, found)), field.removeprefix("measure.")
+    if len(names) > 1:
+        several, kind = " and ".join(map(repr, names)), field.removeprefix("measure.")
         raise RecipeError(
             f"{' and '.join(map(repr, of))} has rows of the {kind} {several}: say which {kind} are "
             "meant, or read them apart",
@@ -131,55 +131,55 @@ def _one(
             stage=stage,
             field=field,
         )
-    return found[0] if found else field.removeprefix("measure.")
+    return names[0] if names else field.removeprefix("measure.")
 
 
 def _answered(operators: Mapping[str, Operator]) -> dict[str, list[str]]:
     """The tables of prompts that the rows of each stage answer. A stage whose rows answer prompts
     that no table has is among them itself."""
-    known = {name: [name] for name in GIVEN}
-    begun: set[str] = set()
+    answered = {name: [name] for name in GIVEN}
+    started: set[str] = set()
     waiting = list(operators)
     while waiting:
         name = waiting[-1]
-        before = _asked(operators[name])
-        unknown = {*before} & operators.keys() - known.keys() - begun
-        if unknown and name not in begun:
-            begun.add(name)
+        before = _answered_stages(operators[name])
+        unknown = {*before} & operators.keys() - answered.keys() - started
+        if unknown and name not in started:
+            started.add(name)
             waiting += unknown
             continue
         waiting.pop()
-        below = list(dict.fromkeys(each for one in before for each in known.get(one, ())))
+        below = list(dict.fromkeys(each for one in before for each in answered.get(one, ())))
         makes = operators[name].gives is Prompts and not _chooses(operators[name])
         several = len(below) > 1 and table_of(name, operators) is Prompts
-        known[name] = [name] if makes or several or operators[name].own_prompts else below
-    return known
+        answered[name] = [name] if makes or several or operators[name].own_prompts else below
+    return answered
 
 
-def _asked(operator: Operator) -> list[str]:
+def _answered_stages(operator: Operator) -> list[str]:
     """The stages whose prompts the rows of an operator answer, if it makes none itself."""
     if operator.gives is Checkpoints:
         return []
-    said = getattr(operator, _PROMPTS, None)
-    unsaid = _unsaid(operator, _PROMPTS, Takes) is not None
-    return [said] if isinstance(said, str) and not unsaid else _of(operator)
+    stated = getattr(operator, _PROMPTS, None)
+    unsaid = _unset(operator, _PROMPTS, Takes) is not None
+    return [stated] if isinstance(stated, str) and not unsaid else _of(operator)
 
 
 def _scored(names: Sequence[str], operators: Mapping[str, Operator]) -> list[str]:
     """The stages of responses that stages of scores are about."""
-    found: dict[str, None] = {}
-    waiting, seen = [*names], set[str]()
+    response_stages: dict[str, None] = {}
+    waiting, visited = [*names], set[str]()
     while waiting:
         name = waiting.pop(0)
-        if name in seen or name not in operators:
+        if name in visited or name not in operators:
             continue
-        seen.add(name)
+        visited.add(name)
         table = table_of(name, operators)
         if table is Responses:
-            found[name] = None
+            response_stages[name] = None
         elif table is Scores:
             waiting += _of(operators[name])
-    return list(found)
+    return list(response_stages)
 
 
 def _roles(
@@ -190,7 +190,7 @@ def _roles(
     if isinstance(checkpoint, str):
         trainer = operators.get(checkpoint.removesuffix(CARRIED))
         start = getattr(trainer, "start", None)
-        default = _unsaid(operator, "model", RoleMark)
+        default = _unset(operator, "model", RoleMark)
         if isinstance(start, str) and default not in (None, start.partition("@")[0]):
             yield f"{path}model", Implied(start.partition("@")[0], checkpoint)
     for field in type(operator).model_fields:
@@ -199,7 +199,7 @@ def _roles(
             yield from _roles(nested, operators, f"{path}{field}.")
 
 
-def _unsaid(operator: Operator, field: str, mark: type) -> str | None:
+def _unset(operator: Operator, field: str, mark: type) -> str | None:
     """The default of a field with such a mark that the recipe does not set, else None."""
     if field in operator.model_fields_set or not list(_marks(operator, field, mark)):
         return None

@@ -67,14 +67,14 @@ def label_origin(
 def _needs(stage: Stage, stages: Sequence[Stage]) -> Mapping[str, Sequence[TruthNeed]]:
     """The needs of a stage and of the stages that its rows were made from, the nearest first."""
     by_name = {each.name: each for each in stages}
-    found: dict[str, Sequence[TruthNeed]] = {}
+    needs_by_stage: dict[str, Sequence[TruthNeed]] = {}
     waiting = [stage]
     while waiting:
         one = waiting.pop(0)
-        if one.name not in found and one.gives is not Checkpoints:
-            found[one.name] = one.operator.truth_needs()
+        if one.name not in needs_by_stage and one.gives is not Checkpoints:
+            needs_by_stage[one.name] = one.operator.truth_needs()
             waiting += [by_name[read] for read in one.reads if read in by_name]
-    return found
+    return needs_by_stage
 
 
 def _complete(stage: Stage, rows: pl.DataFrame) -> bool:

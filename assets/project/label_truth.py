@@ -121,11 +121,11 @@ def ranked_pairs(
         One row for each prompt: ``prompt_id``; ``count``, the number of pairs; ``hits``, the
         number of pairs whose right response scores higher. A tie counts as half a hit.
     """
-    known = known_responses(responses, prompts, checks).join(
+    scored = known_responses(responses, prompts, checks).join(
         mean_scores(scores).drop_nulls(), on="response_id"
     )
-    right = known.filter("right").select("prompt_id", right_value="value")
-    wrong = known.filter(~pl.col("right")).select("prompt_id", wrong_value="value")
+    right = scored.filter("right").select("prompt_id", right_value="value")
+    wrong = scored.filter(~pl.col("right")).select("prompt_id", wrong_value="value")
     better = (pl.col("right_value") > pl.col("wrong_value")).cast(pl.Float64)
     same = (pl.col("right_value") == pl.col("wrong_value")).cast(pl.Float64)
     return by_prompt(right.join(wrong, on="prompt_id"), better + same / 2)
@@ -140,8 +140,8 @@ def rank_agreement(
     Returns:
         None if there is no such prompt.
     """
-    known = known_responses(responses, prompts, checks)
-    both = known.join(mean_scores(scores), on="response_id", how="left").filter(
+    checked = known_responses(responses, prompts, checks)
+    both = checked.join(mean_scores(scores), on="response_id", how="left").filter(
         pl.col("right").n_unique().over("prompt_id") > 1
     )
     groups = both["prompt_id"].rank("dense").to_numpy().astype(np.int64) - 1

@@ -49,9 +49,9 @@ def verdict(*, held: bool, low: float, high: float, boundary: float = 0.0) -> Ve
     return "undecided" if low <= boundary <= high else "did not hold"
 
 
-def with_verdict(given: Verdict, says: str) -> str:
+def with_verdict(verdict: Verdict, says: str) -> str:
     """A sentence with the verdict before it."""
-    return f"{given}: {says}"
+    return f"{verdict}: {says}"
 
 
 def without_verdict(says: str) -> str | None:
@@ -137,7 +137,7 @@ class Figures:
             below: Whether it has to be below the boundary instead.
             plot: The curves behind the figures.
         """
-        found = cls(
+        figures = cls(
             both.measured,
             both.control,
             both.low,
@@ -148,7 +148,7 @@ class Figures:
             below=below,
             plot=plot,
         )
-        return replace(found, held=found.clears if held is None else held)
+        return replace(figures, held=figures.clears if held is None else held)
 
     @property
     def clears(self) -> bool:
@@ -180,7 +180,7 @@ class Figures:
         return math.ceil(prompts * (_POWER * half / far) ** 2)
 
 
-def over_seeds(found: Sequence[Figures]) -> Figures:
+def over_seeds(by_seed: Sequence[Figures]) -> Figures:
     """The figures of a claim whose trainings were repeated with several seeds, on the same prompts.
 
     The difference is the mean over the seeds. Its variance is the mean of the variances over
@@ -188,21 +188,21 @@ def over_seeds(found: Sequence[Figures]) -> Figures:
     the interval is never narrower than that of one seed is on average.
 
     Args:
-        found: The figures of each seed; one at least.
+        by_seed: The figures of each seed; one at least.
     """
-    first, count = found[0], len(found)
+    first, count = by_seed[0], len(by_seed)
     if count == 1:
         return first
-    middles = [(each.low + each.high) / 2 for each in found]
-    variances = [((each.high - each.low) / 2 / _QUANTILE) ** 2 for each in found]
+    middles = [(each.low + each.high) / 2 for each in by_seed]
+    variances = [((each.high - each.low) / 2 / _QUANTILE) ** 2 for each in by_seed]
     middle = fmean(middles)
     half = _QUANTILE * math.sqrt(fmean(variances) + variance(middles) / count)
-    controls = [each.control for each in found if each.control is not None]
+    controls = [each.control for each in by_seed if each.control is not None]
     # A claim may ask for more than a difference: then one that fails has another reason.
-    others = all(each.held or not each.clears for each in found)
+    others = all(each.held or not each.clears for each in by_seed)
     combined = replace(
         first,
-        measured=fmean(each.measured for each in found),
+        measured=fmean(each.measured for each in by_seed),
         control=fmean(controls) if controls else None,
         low=middle - half,
         high=middle + half,

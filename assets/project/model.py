@@ -40,7 +40,7 @@ class ModelSpec(Declaration):
 
     type_name: ClassVar[str] = "assets.Model"
     kind: ClassVar[str] = "model"
-    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, MODELS})
+    reserved: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, MODELS})
 
     start: str = "policy"
     train: dict[str, Any]

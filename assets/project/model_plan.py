@@ -232,18 +232,18 @@ class _Reader:
 
     def training(self, name: str, spec: Any, *, seeds: int) -> ModelStage:
         """A stage that trains on a dataset."""
-        given = self._given(name, spec, refused=("start", "checkpoint"))
-        if seeds > 1 and "seed" in given:
+        parameters = self._parameters(name, spec, refused=("start", "checkpoint"))
+        if seeds > 1 and "seed" in parameters:
             self._refuse("set seed and seeds of the model instead", name, "seed")
-        ref = self._dataset(name, given["of"])
+        ref = self._dataset(name, parameters["of"])
         if ref is None:
             self._refuse("a model is trained on datasets: datasets/NAME", name, "of")
         table = self.datasets[ref.name].table
-        kind = operator_class(given["use"])
+        kind = operator_class(parameters["use"])
         if kind.gives is not Checkpoints or "start" not in kind.model_fields:
             self._refuse("is no trainer of a model: name one, as in trainers.DPO", name, "use")
-        stage = self._stage(name, {**given, "start": self.role}, {given["of"]: table})
-        return ModelStage(stage, given["of"], ref, table)
+        stage = self._stage(name, {**parameters, "start": self.role}, {parameters["of"]: table})
+        return ModelStage(stage, parameters["of"], ref, table)
 
     def validation(self, name: str, spec: Any, *, task: str) -> ModelStage:
         """A stage that validates the model on the held-out rows of a dataset, or on the prompts of
@@ -265,8 +265,8 @@ class _Reader:
         field = next((each for each in takes if each != "of"), None)
         if field is None:
             return self._without_rows(name, spec, kind)
-        given = self._given(name, spec)
-        data = str(given["of"])
+        parameters = self._parameters(name, spec)
+        data = str(parameters["of"])
         ref = self._dataset(name, data)
         if ref is None:
             source = self.settings.held_out if data == "held_out" else data
@@ -285,8 +285,13 @@ class _Reader:
             if table not in fitting and Prompts in fitting:
                 table = Prompts
         rows = HELD_OUT if table is Prompts else data
-        given = {**dict.fromkeys(_roles(kind), self.role), **given, "of": CHECKPOINT, field: rows}
-        stage = self._stage(name, given, {CHECKPOINT: Checkpoints, rows: table})
+        parameters = {
+            **dict.fromkeys(_roles(kind), self.role),
+            **parameters,
+            "of": CHECKPOINT,
+            field: rows,
+        }
+        stage = self._stage(name, parameters, {CHECKPOINT: Checkpoints, rows: table})
         if table is Prompts:
             stage = self._fitted(stage, self.sources.get(source, bare_source()))
         return ModelStage(stage, source or data, ref, table)
@@ -295,9 +300,9 @@ class _Reader:
         """A stage whose operator has rows of its own."""
         if "of" in spec:
             self._refuse(f"{kind.__name__} has rows of its own: remove of", name, "of")
-        given = {**dict.fromkeys(_roles(kind), self.role), **spec, "of": CHECKPOINT}
+        parameters = {**dict.fromkeys(_roles(kind), self.role), **spec, "of": CHECKPOINT}
         return ModelStage(
-            self._stage(name, given, {CHECKPOINT: Checkpoints}), "", None, Checkpoints
+            self._stage(name, parameters, {CHECKPOINT: Checkpoints}), "", None, Checkpoints
         )
 
     def _operator(self, name: str, spec: Any) -> type[Operator]:
@@ -308,7 +313,7 @@ class _Reader:
         except UnknownOperatorError as error:
             self._refuse(str(error), name, "use")
 
-    def _given(self, name: str, spec: Any, *, refused: tuple[str, ...] = ()) -> dict[str, Any]:
+    def _parameters(self, name: str, spec: Any, *, refused: tuple[str, ...] = ()) -> dict[str, Any]:
         self._operator(name, spec)
         for field in refused:
             if field in spec:
@@ -318,15 +323,15 @@ class _Reader:
         return dict(spec)
 
     def _dataset(self, stage: str, of: Any) -> DatasetRef | None:
-        named = _DATASET.fullmatch(str(of))
-        if named is None:
+        match = _DATASET.fullmatch(str(of))
+        if match is None:
             return None
-        if named["name"] not in self.datasets:
-            self._refuse(self.datasets.missing(named["name"]), stage, "of")
-        return DatasetRef(named["name"], int(named["version"]) if named["version"] else None)
+        if match["name"] not in self.datasets:
+            self._refuse(self.datasets.missing(match["name"]), stage, "of")
+        return DatasetRef(match["name"], int(match["version"]) if match["version"] else None)
 
     def _stage(self, name: str, spec: Mapping[str, Any], gives: Mapping[str, type[Table]]) -> Stage:
-        operator = stage_operator(name, spec, file=self.file, taken=())
+        operator = stage_operator(name, spec, file=self.file, reserved=())
         table = fit_stage(name, operator, gives, known={}, file=self.file)
         for use in operator.roles():
             check_role(name, operator, use, self.roles, file=self.file)
@@ -335,8 +340,8 @@ class _Reader:
 
     def _fitted(self, stage: Stage, source: SourceSpec) -> Stage:
         """The stage for the check and the references that its prompts have."""
-        given: Mapping[str, list[SourceSpec]] = {"prompts": [], HELD_OUT: [source]}
-        fitted = fit([stage], given, file=self.file, roles=self.roles, measured=None)
+        sources: Mapping[str, list[SourceSpec]] = {"prompts": [], HELD_OUT: [source]}
+        fitted = fit([stage], sources, file=self.file, roles=self.roles, measured=None)
         if fitted.refusal is not None:
             raise fitted.refusal
         return fitted.stages[0]

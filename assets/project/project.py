@@ -62,15 +62,15 @@ class Project:
         """
         self.settings = settings
         self.tables = Tables(settings.root_path)
-        found = list(read_drafts(settings.recipe_folders))
-        drafts = [each for each in found if isinstance(each, Draft)]
-        wanted = None if names is None else needed(drafts, names)
+        drafts_and_refusals = list(read_drafts(settings.recipe_folders))
+        drafts = [each for each in drafts_and_refusals if isinstance(each, Draft)]
+        needed_names = None if names is None else needed(drafts, names)
         self._unread: list[Draft] = []
         read: list[Declaration | Refusal] = []
-        for each in found:
+        for each in drafts_and_refusals:
             if isinstance(each, Refusal):
                 read.append(each)
-            elif wanted is None or each.name in wanted or each.type is SourceSpec:
+            elif needed_names is None or each.name in needed_names or each.type is SourceSpec:
                 read.append(each.declared())
             else:
                 self._unread.append(each)
@@ -94,8 +94,8 @@ class Project:
         broken = {
             name: error for name, error in self.recipes.refused.items() if name not in self.recipes
         }
-        found = {name: each.refusal(self.settings) for name, each in self.recipes.items()}
-        return broken | {name: refusal for name, refusal in found.items() if refusal is not None}
+        refusals = {name: each.refusal(self.settings) for name, each in self.recipes.items()}
+        return broken | {name: refusal for name, refusal in refusals.items() if refusal is not None}
 
     def require(self, recipe: str, changes: Changes | None = None) -> None:
         """Check that a recipe can run, with the parameters ``changes`` of a run.
@@ -119,16 +119,18 @@ class Project:
 
     def _by_name(self, kind: type[Declared]) -> Declarations[Declared]:
         """The declarations of a kind. Of two with the same name, the second is refused."""
-        found = Declarations[Declared](kind.kind, self.refusals)
-        found.unread = {each.name for each in self._unread if each.type is kind}
+        declarations = Declarations[Declared](kind.kind, self.refusals)
+        declarations.unread = {each.name for each in self._unread if each.type is kind}
         for each in self.declared:
             if isinstance(each, kind):
                 with self._refusing(each):
-                    if each.name in found:
-                        problem = f"the name {each.name!r} is taken by {found[each.name].file}"
+                    if each.name in declarations:
+                        problem = (
+                            f"the name {each.name!r} is taken by {declarations[each.name].file}"
+                        )
                         raise RecipeError(problem, file=each.file, field="name")
-                    found[each.name] = each
-        return found
+                    declarations[each.name] = each
+        return declarations
 
     @contextmanager
     def _refusing(self, declaration: Declaration) -> Iterator[None]:

@@ -37,8 +37,8 @@ class Publish(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _named_place(cls, given: Any) -> Any:
-        return {"to": given} if isinstance(given, str) else given
+    def _named_place(cls, value: Any) -> Any:
+        return {"to": value} if isinstance(value, str) else value
 
 
 def check_publish(publish: Publish | None, kind: Kind, file: Path | str) -> None:

@@ -91,10 +91,10 @@ class Paper(BaseModel):
 
     @field_validator("arxiv")
     @classmethod
-    def _refuse_other_ids(cls, given: str | None) -> str | None:
-        if given is not None and not re.fullmatch(r"[0-9]{4}\.[0-9]{4,5}", given):
+    def _refuse_other_ids(cls, arxiv: str | None) -> str | None:
+        if arxiv is not None and not re.fullmatch(r"[0-9]{4}\.[0-9]{4,5}", arxiv):
             raise ValueError("must be an id of arXiv, such as '2405.07863', without its version")
-        return given
+        return arxiv
 
     @property
     def year(self) -> int | None:
@@ -127,7 +127,9 @@ class RecipeSpec(Declaration):
 
     type_name: ClassVar[str] = "assets.Recipe"
     kind: ClassVar[str] = "recipe"
-    taken: ClassVar[frozenset[str]] = frozenset({"prompts", DATASETS, "models", PUBLISHED, REFUSED})
+    reserved: ClassVar[frozenset[str]] = frozenset(
+        {"prompts", DATASETS, "models", PUBLISHED, REFUSED}
+    )
 
     stages: dict[str, Any]
     paper: Paper | None = None
@@ -183,11 +185,13 @@ class RecipeSpec(Declaration):
             settings: The configuration.
             rows: The largest number of ``prompts``.
         """
-        asked = dict.fromkeys(self.weights(settings), rows)
+        rows_by_source = dict.fromkeys(self.weights(settings), rows)
         for stage in stages:
             for source in stage.sources:
-                asked[source] = asked.get(source, 0) + getattr(stage.operator, "rows", rows)
-        return asked
+                rows_by_source[source] = rows_by_source.get(source, 0) + getattr(
+                    stage.operator, "rows", rows
+                )
+        return rows_by_source
 
     def drawn_for(self, settings: Settings, rows: int | None) -> dict[str, int]:
         """The parameters ``rows`` of the stages that draw prompts of their own, by
@@ -221,8 +225,8 @@ class RecipeSpec(Declaration):
     @property
     def fixed_sources(self) -> frozenset[str]:
         """Those of its sources that are the same at every refresh."""
-        known = (self._sources or {}).values()
-        return frozenset(each.name for sources in known for each in sources if each.fixed)
+        all_sources = (self._sources or {}).values()
+        return frozenset(each.name for sources in all_sources for each in sources if each.fixed)
 
     def scheduled(self, settings: Settings) -> Schedule:
         """When the recipe's schedule runs, and for how many prompts."""

@@ -143,10 +143,10 @@ class RecipeCheck:
             raise RecipeError(self.recipes.missing(name), file=recipe.file, field="control")
         control = self.recipes[name]
         measure = recipe.measured_by(self.settings)
-        known = ["prompts", *(stage.name for stage in control.planned(self.settings))]
+        tables_of_control = ["prompts", *(stage.name for stage in control.planned(self.settings))]
         for stage in [] if measure is None else measure.control_stages():
-            if stage not in known:
-                hint = near(stage, known)
+            if stage not in tables_of_control:
+                hint = near(stage, tables_of_control)
                 raise RecipeError(
                     f"the control {name!r} has no stage {stage!r}; {hint}",
                     file=recipe.file,

@@ -119,8 +119,8 @@ def plan(
     if not stages:
         raise RecipeError("a recipe needs at least one stage", file=file, field="stages")
     declared = {name: stage_operator(name, spec, file=file) for name, spec in stages.items()}
-    made = unrolled(declared, file=file)
-    operators = {name: each.operator for name, each in made.items()}
+    unrolled_operators = unrolled(declared, file=file)
+    operators = {name: each.operator for name, each in unrolled_operators.items()}
     gives: dict[str, type[Table]] = dict(GIVEN)
     earlier = {carried_name(name): table_of(name, operators) for name in operators}
     choosers: dict[str, RoleDefaults] = {}
@@ -131,14 +131,17 @@ def plan(
             name
             for name, operator in waiting.items()
             if waiting.keys().isdisjoint(
-                [*(read.stage for read in operator.inputs()), *made[name].weights.values()]
+                [
+                    *(read.stage for read in operator.inputs()),
+                    *unrolled_operators[name].weights.values(),
+                ]
             )
         ]
         if not ready:
             _refuse_cycle(waiting, file=file)
         for name in ready:
             operator = waiting.pop(name)
-            inputs, weights = operator.inputs(), made[name].weights
+            inputs, weights = operator.inputs(), unrolled_operators[name].weights
             sources = dict.fromkeys(read.source for read in inputs if read.source is not None)
             offered = {source_table(source): Prompts for source in sources}
             gives[name] = fit_stage(
@@ -165,7 +168,7 @@ def plan(
                     origins,
                     carried,
                     tuple(sources),
-                    made[name].of,
+                    unrolled_operators[name].of,
                     weights,
                 )
             )
@@ -209,14 +212,14 @@ def _trains_policy(stage: Stage) -> bool:
 
 
 def stage_operator(
-    name: str, spec: Any, *, file: Path | str, taken: Collection[str] = GIVEN
+    name: str, spec: Any, *, file: Path | str, reserved: Collection[str] = GIVEN
 ) -> Operator:
-    """The operator of a stage, whose name is none of those that are ``taken``.
+    """The operator of a stage, whose name is none of ``reserved``.
 
     Raises:
         RecipeError: There is no such operator, or a parameter is wrong.
     """
-    if name in taken:
+    if name in reserved:
         raise RecipeError(
             "this name is taken: it is a table that every recipe has", file=file, stage=name
         )
@@ -253,8 +256,8 @@ def fit_stage(
             hint = near(read.stage, [*known, *GIVEN])
             problem = f"there is no stage {read.stage!r}; {hint}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        given = gives[read.stage]
-        if given not in read.tables:
+        table_given = gives[read.stage]
+        if table_given not in read.tables:
             takes = " or ".join(table.__name__ for table in read.tables)
             fitting = [
                 stage
@@ -262,15 +265,17 @@ def fit_stage(
                 if table in read.tables and not stage.endswith(CARRIED)
             ]
             hint = f"stages that give it: {', '.join(fitting)}" if fitting else "no stage gives it"
-            problem = f"takes {takes}, but stage {read.stage!r} gives {given.__name__}; {hint}"
+            problem = (
+                f"takes {takes}, but stage {read.stage!r} gives {table_given.__name__}; {hint}"
+            )
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        given_by = known.get(read.stage.removesuffix(CARRIED))
-        made = getattr(given_by, "task", None)
-        if made is not None and read.tasks and made not in read.tasks:
+        producer = known.get(read.stage.removesuffix(CARRIED))
+        trained_task = getattr(producer, "task", None)
+        if trained_task is not None and read.tasks and trained_task not in read.tasks:
             takes = " or ".join(MODELS[task] for task in read.tasks)
-            problem = f"takes {takes}, but stage {read.stage!r} trains {MODELS[made]}"
+            problem = f"takes {takes}, but stage {read.stage!r} trains {MODELS[trained_task]}"
             raise RecipeError(problem, file=file, stage=name, field=read.field)
-        _refuse_other_role(name, operator, given_by, read.field, file=file)
+        _refuse_other_role(name, operator, producer, read.field, file=file)
     if operator.gives is not None:
         return operator.gives
     of = [read.stage for read in operator.inputs() if read.field == "of"]
@@ -284,9 +289,9 @@ def fit_stage(
 
 def table_of(name: str, operators: Mapping[str, Operator]) -> type[Table]:
     """The table that a stage gives; `schemas.Table` if it cannot be told from the stages."""
-    seen: set[str] = set()
-    while name in operators and name not in seen:
-        seen.add(name)
+    visited: set[str] = set()
+    while name in operators and name not in visited:
+        visited.add(name)
         operator = operators[name]
         if operator.gives is not None:
             return operator.gives
@@ -296,12 +301,12 @@ def table_of(name: str, operators: Mapping[str, Operator]) -> type[Table]:
 
 
 def _refuse_other_role(
-    name: str, operator: Operator, given: Operator | None, field: str, *, file: Path | str
+    name: str, operator: Operator, producer: Operator | None, field: str, *, file: Path | str
 ) -> None:
-    """A training that goes on from the checkpoint ``given`` trains the same role."""
-    if operator.gives is not Checkpoints or given is None or given.gives is not Checkpoints:
+    """A training that goes on from the checkpoint of ``producer`` trains the same role."""
+    if operator.gives is not Checkpoints or producer is None or producer.gives is not Checkpoints:
         return
-    role, trained = (getattr(each, "start", None) for each in (operator, given))
+    role, trained = (getattr(each, "start", None) for each in (operator, producer))
     if role != trained:
         problem = f"trains the role {role!r}, but its checkpoint is of the role {trained!r}"
         raise RecipeError(f"{problem}: set start: {trained}", file=file, stage=name, field=field)
@@ -353,10 +358,10 @@ def _refuse_cycle(waiting: Mapping[str, Operator], *, file: Path | str) -> None:
 def _as_written(ordered: list[Stage], names: list[str]) -> list[Stage]:
     """The order of the file if each stage comes after the stages it reads, else ``ordered``."""
     by_name = {stage.name: stage for stage in ordered}
-    written = [by_name[name] for name in names]
-    seen = set(GIVEN)
-    for stage in written:
-        if not seen.issuperset(stage.reads):
+    in_file_order = [by_name[name] for name in names]
+    available = set(GIVEN)
+    for stage in in_file_order:
+        if not available.issuperset(stage.reads):
             return ordered
-        seen.add(stage.name)
-    return written
+        available.add(stage.name)
+    return in_file_order

@@ -76,22 +76,26 @@ def checked_cluster(project: Project, recipe: str | None) -> ClusterCheck:
     bindings = settings.bindings()
     trains = False
     if recipe is None:
-        asked = {role: [Pool(role, each)] for role, each in bindings.items() if each.replicas}
+        pools_by_stage = {
+            role: [Pool(role, each)] for role, each in bindings.items() if each.replicas
+        }
     else:
         project.require(recipe)
         stages = project.recipes[recipe].planned(settings)
-        asked = {stage.name: pools_of(stage, bindings) for stage in stages}
+        pools_by_stage = {stage.name: pools_of(stage, bindings) for stage in stages}
         trains = any(stage.gives is Checkpoints for stage in stages)
     ray = connected(settings.cluster)
     nodes = nodes_of(ray)
     together = {}
-    for name, pools in asked.items():
+    for name, pools in pools_by_stage.items():
         fit = fitting([pool.binding for pool in pools], nodes)
         together[name] = [
             Pool(pool.role, pool.binding, count) for pool, count in zip(pools, fit, strict=True)
         ]
     unread = {}
-    for role, binding in {p.role: p.binding for pools in asked.values() for p in pools}.items():
+    for role, binding in {
+        p.role: p.binding for pools in pools_by_stage.values() for p in pools
+    }.items():
         holding = [node for node in nodes if can_hold(node, binding)]
         unread[role] = unlike_here(ray, holding, binding)
         if trains and role.startswith("policy"):
@@ -106,7 +110,7 @@ def pools_of(stage: Stage, bindings: Mapping[str, Binding]) -> list[Pool]:
         stage: The stage.
         bindings: The binding of each role.
     """
-    found: dict[tuple[str, str], Pool] = {}
+    pools: dict[tuple[str, str], Pool] = {}
     for use in stage.operator.roles():
         # Policies of other refreshes have weights of their own.
         role, _, which = use.role.partition("@")
@@ -114,8 +118,8 @@ def pools_of(stage: Stage, bindings: Mapping[str, Binding]) -> list[Pool]:
             binding = None if need == "weights" else bindings[role].answering(need)
             if binding is not None and binding.replicas is not None:
                 key = which, binding.model_dump_json(exclude={"templates", "licence"})
-                found.setdefault(key, Pool(use.role, binding))
-    return list(found.values())
+                pools.setdefault(key, Pool(use.role, binding))
+    return list(pools.values())
 
 
 def _without_models(ray: Any, nodes: Sequence[Node], models: Path) -> dict[str, str]:

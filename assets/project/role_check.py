@@ -51,8 +51,8 @@ def _check_tokens(
                 one, other = roles[trained].binding, roles[role].binding
                 if (one.model, one.revision) == (other.model, other.revision):
                     continue
-                known = described(one), described(other)
-                if None not in known and known[0] != known[1]:
+                descriptions = described(one), described(other)
+                if None not in descriptions and descriptions[0] != descriptions[1]:
                     raise UnfitError(
                         f"trains the role {trained!r} with scores of tokens from stage "
                         f"{scores.name!r}, whose role {role!r} has another tokenizer "

@@ -22,35 +22,35 @@ def needed(drafts: Iterable[Draft], names: Collection[str]) -> set[str] | None:
     Returns:
         The names; None if nothing is declared under one of ``names``.
     """
-    named: dict[str, list[Draft]] = {}
+    by_name: dict[str, list[Draft]] = {}
     for draft in drafts:
-        named.setdefault(draft.name, []).append(draft)
-    wanted = [name for name in names if name in named]
-    if not wanted:
+        by_name.setdefault(draft.name, []).append(draft)
+    declared = [name for name in names if name in by_name]
+    if not declared:
         return None
     grown = [
         draft.name
         for draft in drafts
-        if draft.type is DatasetSpec and not set(wanted).isdisjoint(_references(draft))
+        if draft.type is DatasetSpec and not set(declared).isdisjoint(_references(draft))
     ]
-    waiting, found = [*wanted, *grown], set[str]()
+    waiting, names_needed = [*declared, *grown], set[str]()
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [each for draft in named.get(name, []) for each in _references(draft)]
-    return found
+        if name not in names_needed:
+            names_needed.add(name)
+            waiting += [each for draft in by_name.get(name, []) for each in _references(draft)]
+    return names_needed
 
 
 def _references(draft: Draft) -> Iterator[str]:
     """The names of declarations that a declaration refers to. Some may be no such names."""
-    given = draft.attributes
+    attributes = draft.attributes
     if draft.type is RecipeSpec:
-        yield str(given.get("control"))
+        yield str(attributes.get("control"))
     elif draft.type is DatasetSpec:
-        yield from (text.partition("/")[0] for text in _texts(given.get("of")))
+        yield from (text.partition("/")[0] for text in _texts(attributes.get("of")))
     else:
-        for text in _texts([given.get(field) for field in ("start", "train", "validate")]):
+        for text in _texts([attributes.get(field) for field in ("start", "train", "validate")]):
             group, _, name = text.partition("/")
             if group in (DATASETS, MODELS):
                 yield name.partition("@")[0]

@@ -22,7 +22,7 @@ from engines.checks import bounded
 from engines.operators.model_defaults import RoleDefaults
 from schemas import TruthNeed, source_table
 
-_WHAT = {
+_NEEDS = {
     "check": "checks answers",
     "opinion": "has annotators who go by the check of answers",
     "rollouts": "checks how answers are continued",
@@ -122,7 +122,7 @@ def _missing(
 ) -> tuple[TruthNeed, SourceSpec, str] | None:
     """The first need of a stage that a source does not meet, the source, and what it lacks."""
     for need in stage.operator.truth_needs():
-        for source in sources.get(_given(need.prompts, stages), ()):
+        for source in sources.get(_source_table(need.prompts, stages), ()):
             if (reason := _lacks(source, need)) is not None:
                 return need, source, reason
     return None
@@ -146,7 +146,7 @@ def _lacks(source: SourceSpec, need: TruthNeed) -> str | None:
     return None
 
 
-def _given(prompts: str, stages: Mapping[str, Stage]) -> str:
+def _source_table(prompts: str, stages: Mapping[str, Stage]) -> str:
     """The table of `GIVEN` or of a source that a stage of prompts passes on; "" if it makes prompts
     of its own."""
     while prompts not in GIVEN:
@@ -161,15 +161,15 @@ def _given(prompts: str, stages: Mapping[str, Stage]) -> str:
 
 def _with_inputs(names: Collection[str | None], stages: Mapping[str, Stage]) -> set[str]:
     """The stages ``names`` and all stages that they need."""
-    found: set[str] = set()
+    needed: set[str] = set()
     waiting = [name for name in names if name in stages]
     while waiting:
         name = str(waiting.pop())
-        if name not in found:
-            found.add(name)
+        if name not in needed:
+            needed.add(name)
             needs = [*stages[name].reads, *stages[name].carried]
             waiting += [read for read in needs if read in stages]
-    return found
+    return needed
 
 
 def _referenced(
@@ -178,7 +178,7 @@ def _referenced(
     sources: Mapping[str, Collection[SourceSpec]],
 ) -> frozenset[str]:
     needs = [need for stage in kept for need in stage.operator.truth_needs()]
-    drawn = [need for need in needs if _given(need.prompts, stages) == "prompts"]
+    drawn = [need for need in needs if _source_table(need.prompts, stages) == "prompts"]
     return frozenset(
         source.name
         for source in sources["prompts"]
@@ -200,7 +200,7 @@ def _refusal(
     if need.instead:
         remedies.append(f"set {need.instead} on this stage")
     return UnfitError(
-        f"{name} {_WHAT[need.truth]}, but {reason}: {', '.join(remedies)}, or run a recipe that "
+        f"{name} {_NEEDS[need.truth]}, but {reason}: {', '.join(remedies)}, or run a recipe that "
         "needs none (docs/recipes.md, 'needs')",
         file=file,
         stage=stage.declared,

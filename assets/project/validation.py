@@ -26,12 +26,12 @@ def checked(project: Project, names: Collection[str]) -> list[Refusal]:
         FactoryError: There is nothing of one of these names.
     """
     refusals = [*project.refusals, *wrong_bindings(project.settings)]
-    known = {*project.settings.roles, *(each.name for each in refusals)}
+    all_names = {*project.settings.roles, *(each.name for each in refusals)}
     for declared in (project.sources, project.recipes, project.datasets, project.models):
-        known |= declared.keys()
+        all_names |= declared.keys()
     for name in names:
-        if name not in known:
-            raise FactoryError(f"nothing is called {name!r}; {near(name, known)}")
+        if name not in all_names:
+            raise FactoryError(f"nothing is called {name!r}; {near(name, all_names)}")
     return [each for each in refusals if not names or each.name in names]
 
 

@@ -15,7 +15,7 @@ IDS = ("left_id", "right_id")
 
 @dataclass(frozen=True)
 class Judged:
-    """What a reviewer said about a pair. ``at`` is the time in UTC (ISO 8601), None if the format
+    """A reviewer's decision about a pair. ``at`` is the time in UTC (ISO 8601), None if the format
     has none. ``where`` is the place in the file."""
 
     reviewer: str
@@ -27,7 +27,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Entry:
-    """A pair in a file, and what was said about it. ``fields`` holds ``pair_id``, `IDS`, `TEXTS`,
+    """A pair in a file, and the decisions about it. ``fields`` holds ``pair_id``, `IDS`, `TEXTS`,
     ``recipe`` and ``refresh``; a file of another tool may lack some."""
 
     fields: Mapping[str, Any]
