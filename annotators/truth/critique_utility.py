@@ -120,7 +120,7 @@ class CritiqueUtility(Varied, CheckedAnnotator):
             question = self.ask(model, template, prompt=prompt, **variables)
             revisions = await model.generate(question, n=self.k, sampling=self.sampling)
         except RowError as refusal:
-            return Estimate((Rollout("", None, error=f"not answered: {refusal}"),), asked=0)
+            return Estimate((Rollout("", None, error=f"not answered: {refusal}"),), generated=0)
         rollouts = []
         for one in revisions:
             right, error = None, cut_off(one, self.cut)

@@ -93,7 +93,7 @@ class FirstError(RolloutAnnotator):
                 return [prefixes.opinion(response, NAME, None, error=refusal)]
             return await self._judged(prompt, response, models)
         estimates, index, error = await self._searched(response, prefixes)
-        count(prefixes.model.counts, sum(one.asked for one in estimates.values()))
+        count(prefixes.model.counts, sum(one.generated for one in estimates.values()))
         steps = [
             prefixes.opinion(response, NAME, one.value, step=step, raw=raw(one), of=one)
             for step, one in sorted(estimates.items())

@@ -115,7 +115,7 @@ class RolloutValue(RolloutAnnotator):
                 for _, prefix in prefixes
             )
         )
-        count(values.model.counts, sum(one.asked for one in estimates))
+        count(values.model.counts, sum(one.generated for one in estimates))
         return [
             values.opinion(response, "rollout_value", one.value, step=step, raw=raw(one), of=one)
             for (step, _), one in zip(prefixes, estimates, strict=True)
@@ -146,7 +146,7 @@ class Prefixes:
             )
         except RowError as refusal:
             # A prefix that is too long to continue has no value; the other prefixes keep theirs.
-            return Estimate((Rollout(prefix, None, error=f"not answered: {refusal}"),), asked=0)
+            return Estimate((Rollout(prefix, None, error=f"not answered: {refusal}"),), generated=0)
 
     def opinion(
         self,

@@ -16,7 +16,7 @@ _CONTROL = re.compile(
     r"|/?s>|(?:bos|eos|pad|unk|start_of_turn|end_of_turn|start_of_image|turn\||\|turn)>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]))"
 )
-_APART = re.compile(rf"([<\[]){_JOINER}")
+_JOINED_SPELLING = re.compile(rf"([<\[]){_JOINER}")
 
 
 def spelled_apart(message: Message) -> Message:
@@ -26,4 +26,4 @@ def spelled_apart(message: Message) -> Message:
 
 def spelled_together(text: str) -> str:
     """An answer without the zero-width characters of `spelled_apart`."""
-    return _APART.sub(r"\1", text)
+    return _JOINED_SPELLING.sub(r"\1", text)

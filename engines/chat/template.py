@@ -67,11 +67,11 @@ def chat_text(
             _warn_merged(str(tokenizer.name_or_path))
         if form is merged or all(system in text for system in system_texts):
             refuse_unread(tokenizer, text, form, tools, render)
-            return _begun(text, answer, thought_form(tokenizer, arguments))
+            return _with_beginning(text, answer, thought_form(tokenizer, arguments))
     raise RowError(f"the chat template refuses these messages: {refusal}") from refusal
 
 
-def _begun(header: str, answer: Message, form: Marks | None) -> str:
+def _with_beginning(header: str, answer: Message, form: Marks | None) -> str:
     """A prompt's text, and the beginning of ``answer`` if there is one."""
     if "reasoning" in answer:
         return after_thought(header, answer["reasoning"], form) + answer["content"]
@@ -94,24 +94,26 @@ def thought_form(
 
 @lru_cache(maxsize=8)
 def _thought_form(tokenizer: "PreTrainedTokenizerBase", arguments: str) -> Marks | None:
-    asked = {"role": "user", "content": "?"}
+    question = {"role": "user", "content": "?"}
     thought = dict.fromkeys(REASONING, _THOUGHT)
     answered = {"role": "assistant", "content": _PLACEHOLDER, **thought}
-    given = json.loads(arguments)
+    keywords = json.loads(arguments)
     # A template is a user's program and may raise anything.
     try:
         header = str(
             tokenizer.apply_chat_template(
-                [asked], tokenize=False, add_generation_prompt=True, **given
+                [question], tokenize=False, add_generation_prompt=True, **keywords
             )
         )
-        whole = str(tokenizer.apply_chat_template([asked, answered], tokenize=False, **given))
+        full_text = str(
+            tokenizer.apply_chat_template([question, answered], tokenize=False, **keywords)
+        )
     except Exception:
         return None
-    opens, thinks, rest = whole.removeprefix(header).partition(_THOUGHT)
+    opens, thinks, rest = full_text.removeprefix(header).partition(_THOUGHT)
     closes, speaks, _ = rest.partition(_PLACEHOLDER)
-    found = whole.startswith(header) and thinks and speaks and opens.strip()
-    return Marks(opens, closes) if found else None
+    is_readable = full_text.startswith(header) and thinks and speaks and opens.strip()
+    return Marks(opens, closes) if is_readable else None
 
 
 def rendered(

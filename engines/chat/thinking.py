@@ -218,7 +218,7 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
     if not any(token in mark for token in special.values() for mark in opening):
         return None
     all_marks = _PART_MARKS + "".join(map("".join, (*MARKS, *_WRAPPERS)))
-    shown = {number: token for number, token in special.items() if token in all_marks}
+    mark_tokens = {number: token for number, token in special.items() if token in all_marks}
 
     def decoded(ids: list[int]) -> str:
         text: Any = tokenizer.decode(
@@ -226,25 +226,25 @@ def marking(tokenizer: "PreTrainedTokenizerBase") -> Callable[[Generation], str]
         )
         return str(text)
 
-    def marked(written: Generation) -> str:
+    def marked(generation: Generation) -> str:
         parts: list[str] = []
         plain: list[str] = []
         since: list[int] = []
-        tokens = written.token_ids
-        if tokens and shown.get(tokens[-1]) in _ENDS:
+        tokens = generation.token_ids
+        if tokens and mark_tokens.get(tokens[-1]) in _ENDS:
             tokens = tokens[:-1]  # the end of the turn is not a mark
         for token in tokens:
-            if token in shown:
+            if token in mark_tokens:
                 plain.append(decoded(since))
-                parts += (plain[-1], shown[token])
+                parts += (plain[-1], mark_tokens[token])
                 since = []
             else:
                 since.append(token)
         plain.append(decoded(since))
         if not parts:
-            return written.text
+            return generation.text
         # The tokens include a stop string and what follows it; the text does not.
-        beyond = max(len("".join(plain)) - len(written.text), 0)
+        beyond = max(len("".join(plain)) - len(generation.text), 0)
         last = plain[-1]
         return "".join([*parts, last[: len(last) - beyond] if beyond <= len(last) else ""])
 

@@ -39,8 +39,8 @@ class Tokenizing:
         ids, spans = text_spans(self._tokenizer, text)
         return Tokens(tuple(ids), tuple(end for _, end in spans))
 
-    def cuts(self, text: str, wanted: list[int]) -> list[tuple[int, int]]:
-        """Where ``text`` can be cut, for each of ``wanted``.
+    def cuts(self, text: str, places: list[int]) -> list[tuple[int, int]]:
+        """Where ``text`` can be cut, for each of ``places``.
 
         A cut is allowed where the text before it, tokenised alone, has the same tokens as it has
         at the beginning of the full text. Where it is not allowed, it moves forward to the
@@ -51,7 +51,7 @@ class Tokenizing:
 
         Args:
             text: the text to cut.
-            wanted: places in characters, in rising order.
+            places: places in characters, in rising order.
 
         Returns:
             For each cut, the numbers of characters and of tokens before it. The last is the full
@@ -59,7 +59,7 @@ class Tokenizing:
         """
         tokens = self.tokens(text)
         kept: list[tuple[int, int]] = []
-        for place in wanted:
+        for place in places:
             after = kept[-1][0] if kept else 0
             cut = self._cut(text, tokens, max(place, after))
             before = len(text[:place].rstrip())

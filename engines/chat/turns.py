@@ -74,14 +74,14 @@ def tools_of(messages: Sequence[Message]) -> list[Any] | None:
     return tools or None
 
 
-def _json(text: str, kind: type, what: str) -> Any:
+def _json(text: str, kind: type, subject: str) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RowError(f"{what} are not JSON: {error}") from None
+        raise RowError(f"{subject} are not JSON: {error}") from None
     if not isinstance(value, kind):
         name = "an object" if kind is dict else "a list"
-        raise RowError(f"{what} are not {name} in JSON")
+        raise RowError(f"{subject} are not {name} in JSON")
     return value
 
 

@@ -33,17 +33,19 @@ def undivided(text: str) -> list[Block]:
     if not _MAY_HOLD.search(text):
         return []
     starts = _line_starts(text)
-    found = [
+    found_blocks = [
         Block("code" if token.type == "fence" else "table", starts[first], starts[after])
         for token in _parser().parse(text)
         if token.type in ("fence", "table_open") and token.map is not None
         for first, after in [token.map]
     ]
     formulas = [Block("formula", *each.span()) for each in _FORMULA.finditer(text)]
-    found += [
-        one for one in formulas if not any(one.start < b.end and b.start < one.end for b in found)
+    found_blocks += [
+        one
+        for one in formulas
+        if not any(one.start < b.end and b.start < one.end for b in found_blocks)
     ]
-    return sorted(found, key=lambda block: block.start)
+    return sorted(found_blocks, key=lambda block: block.start)
 
 
 def blocks(text: str) -> list[Block]:

@@ -104,10 +104,10 @@ def _filled(
     origins: dict[str, str] = {}
     for field, value in _nested(parameters):
         inner = value if isinstance(value, Operator) else operator
-        changed, found = _filled(value, inner, roles)
-        if found:
+        changed, inner_origins = _filled(value, inner, roles)
+        if inner_origins:
             changes[field] = changed
-            origins |= {f"{field}.{name}": origin for name, origin in found.items()}
+            origins |= {f"{field}.{name}": origin for name, origin in inner_origins.items()}
     used: dict[str, str] = {}
     while True:
         # One default may decide the name of another: with LoRA, the learning rate is another one.
@@ -126,8 +126,8 @@ def _filled(
                 origins[field] = default.origin
         if not changes:
             return parameters, origins
-        given = {name: getattr(parameters, name) for name in parameters.model_fields_set}
-        parameters = type(parameters).model_validate(given | changes)
+        set_fields = {name: getattr(parameters, name) for name in parameters.model_fields_set}
+        parameters = type(parameters).model_validate(set_fields | changes)
         changes = {}
 
 

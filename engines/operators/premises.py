@@ -47,13 +47,13 @@ def read_statements(steps: Sequence[str]) -> list[Statement]:
     is not there, or whose number is taken. A step without a number, such as the answer, is no
     statement: it has neither premises nor a fault.
     """
-    found: list[Statement] = []
-    known: dict[int, str] = {}
+    statements: list[Statement] = []
+    text_by_number: dict[int, str] = {}
     citing = False
     for step in steps:
         numbered = _NUMBERED.fullmatch(step)
         if numbered is None:
-            found.append(Statement(step.strip()))
+            statements.append(Statement(step.strip()))
             continue
         number, text = int(numbered["number"]), numbered["text"]
         cited = _CITED.fullmatch(text)
@@ -61,21 +61,23 @@ def read_statements(steps: Sequence[str]) -> list[Statement]:
         if cited is not None:
             text = cited["text"]
         if citing:
-            found.append(_followed(number, text, cited and cited["cites"], known))
+            statements.append(_followed(number, text, cited and cited["cites"], text_by_number))
         else:
-            taken = f"there is another statement {number}" if number in known else None
-            found.append(Statement(text, fault=taken))
-        known.setdefault(number, text)
-    return found
+            fault = f"there is another statement {number}" if number in text_by_number else None
+            statements.append(Statement(text, fault=fault))
+        text_by_number.setdefault(number, text)
+    return statements
 
 
-def _followed(number: int, text: str, cites: str | None, known: dict[int, str]) -> Statement:
-    if number in known:
+def _followed(
+    number: int, text: str, cites: str | None, text_by_number: dict[int, str]
+) -> Statement:
+    if number in text_by_number:
         return Statement(text, (), f"there is another statement {number}")
     if cites is None:
         return Statement(text, (), "it cites no statement that can be read")
     cited = sorted({int(each) for each in re.findall(r"\d+", cites)})
-    missing = [each for each in cited if each not in known]
+    missing = [each for each in cited if each not in text_by_number]
     if missing:
         return Statement(text, (), f"it cites {missing[0]}, which does not come before it")
-    return Statement(text, tuple(known[each] for each in cited))
+    return Statement(text, tuple(text_by_number[each] for each in cited))

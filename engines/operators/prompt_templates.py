@@ -79,9 +79,9 @@ def rendered(
     except TemplateNotFound as error:
         raise _no_template(str(error.name), folders) from error
     except UndefinedError as error:
-        known = ", ".join(sorted(variables))
+        names = ", ".join(sorted(variables))
         raise EngineError(
-            f"template {name!r}: {error.message}; it may use these variables: {known}"
+            f"template {name!r}: {error.message}; it may use these variables: {names}"
         ) from error
     except TemplateError as error:
         raise EngineError(f"template {name!r} cannot be read: {error}") from error
@@ -104,9 +104,9 @@ def check_template(name: str, folders: Sequence[Path]) -> None:
 
 
 def _no_template(name: str, folders: Sequence[Path]) -> EngineError:
-    known = {file.stem for folder in folders for file in folder.glob("*.jinja")}
+    names = {file.stem for folder in folders for file in folder.glob("*.jinja")}
     looked = ", ".join(map(str, folders))
-    hint = near(name.removesuffix(".jinja"), known)
+    hint = near(name.removesuffix(".jinja"), names)
     return EngineError(f"there is no template {name!r} in {looked}; {hint}")
 
 
@@ -135,15 +135,15 @@ def _template(name: str, folders: tuple[str, ...]) -> Template:
 def _variables(name: str, folders: tuple[str, ...]) -> frozenset[str]:
     """The variables of a template and of the templates that it includes."""
     environment = _environment(folders)
-    variables, seen, waiting = set[str](), set[str](), [f"{name}.jinja"]
+    variables, visited, waiting = set[str](), set[str](), [f"{name}.jinja"]
     while waiting:
         file = waiting.pop()
-        seen.add(file)
+        visited.add(file)
         text, _, _ = FileSystemLoader(folders).get_source(environment, file)
         parsed = environment.parse(text)
         variables |= find_undeclared_variables(parsed)
         # None stands for a template whose name is computed at run time.
-        waiting += {other for other in find_referenced_templates(parsed) if other} - seen
+        waiting += {other for other in find_referenced_templates(parsed) if other} - visited
     return frozenset(variables)
 
 

@@ -77,11 +77,11 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The results of a prefix's continuations. ``asked``: how many were generated; 0 if the prefix
-    is a complete answer, which is then the only rollout."""
+    """The results of a prefix's continuations. ``generated`` is their number; 0 if the prefix is a
+    complete answer, which is then the only rollout."""
 
     rollouts: tuple[Rollout, ...]
-    asked: int
+    generated: int
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class Rollouts:
             ended: whether the prefix is a complete answer, which is checked without continuation.
         """
         if ended:
-            return Estimate((await _checked(prompt, prefix, check),), asked=0)
+            return Estimate((await _checked(prompt, prefix, check),), generated=0)
         rollouts: list[Rollout] = []
         step = self.k if self.adaptive is None else self.adaptive.batch
         while len(rollouts) < self.k:
@@ -167,13 +167,13 @@ class Rollouts:
     async def _one(
         self, prompt: Prompt, prefix: str, model: Model, check: BoundedCheck, number: int
     ) -> Rollout:
-        written = await continuation(prompt, prefix, model, number, sampling=self.sampling)
-        text, tokens = prefix + written.text, written.tokens
-        refusal = cut_off(written, self.cut)
+        sample = await continuation(prompt, prefix, model, number, sampling=self.sampling)
+        text, tokens = prefix + sample.text, sample.tokens
+        refusal = cut_off(sample, self.cut)
         if refusal is not None:
-            return Rollout(text, None, written.finish, refusal, tokens)
+            return Rollout(text, None, sample.finish, refusal, tokens)
         rollout = await _checked(prompt, text, check)
-        return replace(rollout, finish=written.finish, tokens=tokens)
+        return replace(rollout, finish=sample.finish, tokens=tokens)
 
 
 async def continuation(
@@ -181,10 +181,10 @@ async def continuation(
 ) -> SampledText:
     """Rollout ``number`` (from 0) of ``prefix``: the same text whether it is used for the value of
     the prefix or for its next step."""
-    (written,) = await model.generate(
+    (sample,) = await model.generate(
         begun(prompt.messages, prefix), sampling=sampling, call=f"rollout {number} of {prefix}"
     )
-    return written
+    return sample
 
 
 def begun(messages: Sequence[Message], prefix: str) -> tuple[Message, ...]:

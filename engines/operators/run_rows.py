@@ -230,9 +230,9 @@ class RowRun(Generic[Item, Result]):
         self.stop(signal_name)
         say_stopping(signal_name)
 
-    def stop(self, why: str) -> None:
+    def stop(self, reason: str) -> None:
         """Take no more items, wait a little for answers in flight, then raise `Stopped`."""
-        self._stopped_by = self._stopped_by or why
+        self._stopped_by = self._stopped_by or reason
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._end)
 
@@ -283,8 +283,8 @@ class RowRun(Generic[Item, Result]):
         failed, done = self._failures.total(), self._done + 1
         limit = self._context.failure_limit
         # Rows in flight count as successes for now: refusals are quick, answers take longer.
-        begun = max(done, min(self._total, done + self._workers - 1))
-        if done >= _JUDGED_FROM and failed > limit * begun:
+        started = max(done, min(self._total, done + self._workers - 1))
+        if done >= _JUDGED_FROM and failed > limit * started:
             common, rows = self._failures.most_common(1)[0]
             raise FailureLimitError(
                 f"{self._context.recipe}/{self._context.stage}: {failed:,} of {done:,} rows failed "

@@ -73,8 +73,8 @@ class ScoreBlend:
         """Write it to ``folder``, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: getattr(self, name) for name in _TENSORS}
-        known = {name: value for name, value in tensors.items() if value is not None}
-        save_file(known, folder / FILE, metadata={"features": json.dumps(self.features)})
+        set_tensors = {name: value for name, value in tensors.items() if value is not None}
+        save_file(set_tensors, folder / FILE, metadata={"features": json.dumps(self.features)})
 
     @classmethod
     def load(cls, folder: Path) -> "ScoreBlend":
@@ -108,9 +108,9 @@ def features_of(tables: Mapping[str, pl.DataFrame], stages: Sequence[str]) -> Fe
 
 def feature_names(features: Features, stages: Sequence[str]) -> list[str]:
     """A name for each feature: the annotator, after its stage if another one is called the same."""
-    known = [annotator for each in features for annotator in each]
+    all_names = [annotator for each in features for annotator in each]
     return [
-        annotator if known.count(annotator) == 1 else f"{stage}/{annotator}"
+        annotator if all_names.count(annotator) == 1 else f"{stage}/{annotator}"
         for stage, each in zip(stages, features, strict=True)
         for annotator in each
     ]
@@ -121,15 +121,17 @@ def with_features(
 ) -> pl.DataFrame:
     """``response_id`` and the columns ``x0``, ``x1``, … of the features; null where a response has
     no such score, or it is an error."""
-    whole = {stage: tables[stage].filter(pl.col("step").is_null()) for stage in stages}
-    found = pl.concat(whole[stage].select("response_id") for stage in stages).unique()
+    response_scores = {stage: tables[stage].filter(pl.col("step").is_null()) for stage in stages}
+    features_by_response = pl.concat(
+        response_scores[stage].select("response_id") for stage in stages
+    ).unique()
     places = count()
     for stage, annotators in zip(stages, features, strict=True):
         for annotator in annotators:
-            values = whole[stage].filter(pl.col("annotator") == annotator)
+            values = response_scores[stage].filter(pl.col("annotator") == annotator)
             values = values.select("response_id", pl.col("value").alias(f"x{next(places)}"))
-            found = found.join(values, on="response_id", how="left")
-    return found
+            features_by_response = features_by_response.join(values, on="response_id", how="left")
+    return features_by_response
 
 
 def first_missing(columns: Mapping[str, str]) -> pl.Expr:

@@ -58,9 +58,9 @@ def opinions(
     parameters: Mapping[str, Any],
 ) -> list[Score]:
     """A score of each of ``responses``; ``values`` are in the same order."""
-    known = canonical(parameters)
+    parameters_text = canonical(parameters)
     return [
-        Score(response.response_id, annotator, value, model=model, parameters=known)
+        Score(response.response_id, annotator, value, model=model, parameters=parameters_text)
         for response, value in zip(responses, values, strict=True)
     ]
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 from engines.operators.refusal import Refusal
 from schemas import Pairs, Responses, Scores, Takes
 
-_TAKEN = ("prompt", "reference", "response", "model", "template", "begun")
+_RESERVED = ("prompt", "reference", "response", "model", "template", "begun")
 """Names that `engines.operators.row_operator.RowOperator.ask` has a use of its own for."""
 
 
@@ -21,7 +21,7 @@ def _named(stages: Any) -> Any:
 
 def _variables(shown: Mapping[str, str]) -> Mapping[str, str]:
     for name in shown.values():
-        if not name.isidentifier() or name in _TAKEN:
+        if not name.isidentifier() or name in _RESERVED:
             raise ValueError(
                 f"{name!r} cannot be a variable of a template: give it another name, {{stage: "
                 "variable}"
@@ -56,14 +56,14 @@ def shown_with(
         By response id, the lists of the variables, in the order of the rows; or why a stage has
             nothing to show.
     """
-    found: dict[str, dict[str, list[Any]] | Refusal] = {
+    variables_by_id: dict[str, dict[str, list[Any]] | Refusal] = {
         response_id: {} for response_id in responses["response_id"]
     }
     for stage, variable in stages.items():
         each = defaultdict[str, list[Any]](list)
         for response_id, value in _about(tables[stage], responses):
             each[response_id].append(value)
-        for response_id, variables in found.items():
+        for response_id, variables in variables_by_id.items():
             if isinstance(variables, Refusal):
                 continue
             values = each.get(response_id)
@@ -71,10 +71,10 @@ def shown_with(
             if values is None:
                 error = Refusal(f"stage {stage!r} has nothing about it")
             if error is not None:
-                found[response_id] = error
+                variables_by_id[response_id] = error
             else:
                 variables.setdefault(variable, []).extend(values or ())
-    return found
+    return variables_by_id
 
 
 def _about(table: pl.DataFrame, responses: pl.DataFrame) -> Iterator[About]:
@@ -103,26 +103,26 @@ def with_parents(frame: pl.DataFrame, *names: str) -> Iterator[Any]:
 
 
 def _scores(table: pl.DataFrame) -> Iterator[About]:
-    whole = table.filter(pl.col("step").is_null())
-    for response_id, name, value, said, error in whole.select(
+    response_scores = table.filter(pl.col("step").is_null())
+    for response_id, name, value, raw, error in response_scores.select(
         "response_id", "annotator", "value", "raw", "error"
     ).iter_rows():
         if error is not None:
             yield response_id, Refusal("a score is an error", {"annotator": name, "error": error})
         else:
-            yield response_id, {"name": name, "value": value, "said": _words(said or "")}
+            yield response_id, {"name": name, "value": value, "said": _words(raw or "")}
 
 
-def _words(said: str) -> str:
-    """What a judge said; of a checklist, each of its items with the answer, from 0 to 1."""
+def _words(raw: str) -> str:
+    """The text of a judge; of a checklist, each of its items with the answer, from 0 to 1."""
     try:
-        told = json.loads(said)
-        items = zip(told["items"], told["answers"], strict=True)
+        record = json.loads(raw)
+        items = zip(record["items"], record["answers"], strict=True)
         return "\n".join(f"{item} {answer:.1f}" for item, answer in items)
     except (ValueError, TypeError, KeyError):
-        return said
+        return raw
 
 
 def _rejected(table: pl.DataFrame) -> Iterator[About]:
-    said = pl.col("rejected").list.eval(pl.element().struct.field("content")).list.join("\n\n")
-    return table.select("chosen_id", said.alias("text")).iter_rows()
+    content = pl.col("rejected").list.eval(pl.element().struct.field("content")).list.join("\n\n")
+    return table.select("chosen_id", content.alias("text")).iter_rows()

@@ -39,8 +39,8 @@ def line_ends(text: str) -> list[int]:
 def paragraph_ends(text: str) -> list[int]:
     """As `line_ends`, but a step is a paragraph, an item of a list with all its lines, a block of
     code, a table or a displayed formula. A heading belongs to the step after it."""
-    found = blocks(text)
-    return _steps(text, [block.end for block in found if block.kind != "heading"])
+    all_blocks = blocks(text)
+    return _steps(text, [block.end for block in all_blocks if block.kind != "heading"])
 
 
 def sentence_ends(text: str, language: str = "en") -> list[int]:
@@ -64,10 +64,10 @@ def _steps(text: str, ends: Iterable[int]) -> list[int]:
     """``ends`` (ascending) without those inside a block that is never cut. A step without words
     belongs to the step before it, or to the first. The last step reaches to the end of the text."""
     kept: list[int] = []
-    whole = undivided(text)
+    undivided_blocks = undivided(text)
     start = 0
     for end in (*ends, len(text)):
-        if any(block.start < end < block.end for block in whole):
+        if any(block.start < end < block.end for block in undivided_blocks):
             continue
         if text[start:end].strip():
             kept.append(end)

@@ -44,13 +44,18 @@ def as_asked(operator: Operator, tables: Mapping[str, pl.DataFrame]) -> Mapping[
     changed: a comparison of such responses is about the turn.
     """
     reads = operator.inputs()
-    written = [tables[read.stage] for read in reads if Responses in read.tables]
-    asked = [read.stage for read in reads if read.tables == (Prompts,) and read.field != "of"]
-    turns = _turns([frame for frame in written if {"prompt_id", "origin"} <= set(frame.columns)])
+    response_tables = [tables[read.stage] for read in reads if Responses in read.tables]
+    prompt_stages = [
+        read.stage for read in reads if read.tables == (Prompts,) and read.field != "of"
+    ]
+    turns = _turns(
+        [frame for frame in response_tables if {"prompt_id", "origin"} <= set(frame.columns)]
+    )
     if turns is None:
         return tables
     return {
-        name: _after(frame, turns) if name in asked else frame for name, frame in tables.items()
+        name: _after(frame, turns) if name in prompt_stages else frame
+        for name, frame in tables.items()
     }
 
 

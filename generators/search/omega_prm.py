@@ -190,7 +190,7 @@ class _Search:
             estimate = await self._operator.rollouts.estimate(
                 self._prompt, text, self._model, self._check
             )
-            self.rollouts += estimate.asked
+            self.rollouts += estimate.generated
             mixed = 0 < (estimate.value or 0) < 1
             # An answer that was cut off has no wrong step to search for.
             wrong = {

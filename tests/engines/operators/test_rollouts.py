@@ -72,7 +72,7 @@ def test_a_prefix_is_worth_the_share_of_its_continuations_that_end_right(
     estimate: Any, stand: Any
 ) -> None:
     (found,) = estimate(Rollouts(k=16), "so")
-    assert found.asked == found.of == len(stand.asked) == 16
+    assert found.generated == found.of == len(stand.asked) == 16
     assert found.right == sum(text.endswith("7") for text in found.texts)
     assert found.value == found.right / 16
     assert 0 < found.right < 16
@@ -109,7 +109,7 @@ def test_prefixes_have_seeds_of_their_own(estimate: Any, stand: Any) -> None:
 def test_a_whole_answer_is_checked_and_not_continued(estimate: Any, stand: Any) -> None:
     right, wrong = estimate(Rollouts(), "it is 7", "it is 6", ended=True)
     assert (right.value, wrong.value) == (1.0, 0.0)
-    assert (right.texts, right.asked, right.of) == (("it is 7",), 0, 1)
+    assert (right.texts, right.generated, right.of) == (("it is 7",), 0, 1)
     assert not stand.asked
 
 
@@ -125,12 +125,12 @@ def test_continuations_end_when_they_decide(estimate: Any, stand: Any) -> None:
     bad, good = estimate(Rollouts(k=16, adaptive=adaptive), "bad", "good")
     assert bad.right == 0
     # 0.8 to the power n + 2 is under 0.1 from n = 9 on.
-    assert bad.asked == 10
-    assert good.asked < 16
+    assert bad.generated == 10
+    assert good.generated < 16
     assert good.value > 0.2
-    assert len(stand.asked) == bad.asked + good.asked
+    assert len(stand.asked) == bad.generated + good.generated
     (whole,) = estimate(Rollouts(k=16), "good")
-    assert whole.texts[: good.asked] == good.texts
+    assert whole.texts[: good.generated] == good.texts
 
 
 def test_by_default_three_of_four_decide_and_none_of_nine() -> None:
@@ -143,14 +143,14 @@ def test_no_more_are_asked_for_once_enough_ended_right(estimate: Any) -> None:
     (far,) = estimate(Rollouts(k=16, adaptive=Adaptive()), "good")
     (near,) = estimate(Rollouts(k=16, adaptive=Adaptive(), enough=1), "good")
     assert near.right == 1
-    assert near.asked < far.asked
-    assert far.texts[: near.asked] == near.texts
+    assert near.generated < far.generated
+    assert far.texts[: near.generated] == near.texts
 
 
 def test_a_value_near_the_threshold_takes_all_of_them(estimate: Any) -> None:
     near = Adaptive(threshold=0.5, confidence=0.999)
     (found,) = estimate(Rollouts(k=7, adaptive=near), "so")
-    assert found.asked == 7
+    assert found.generated == 7
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.floats(0.01, 0.99))
