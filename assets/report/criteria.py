@@ -210,7 +210,8 @@ def _evidence(data: ReportData, stated: pl.DataFrame) -> list[Evidence]:
     parents, parameters = (
         pl.col("origin").struct.field(name) for name in ("parents", "parameters")
     )
-    criteria = stated.select(_criterion_text(), parents, parameters)
+    # A proposal and the version of a rubric that was made from it are the same criterion.
+    criteria = stated.select(_criterion_text(), parents, parameters).unique(maintain_order=True)
     parent_ids = criteria["parents"].explode().drop_nulls().alias("response_id").unique()
     stored = set(data.with_ids(Responses, parent_ids, "response_id")["response_id"])
     rows = [

@@ -8,6 +8,7 @@ import polars as pl
 from filters.filter import Filter, refused
 from filters.scores.agreeing_criteria import agreement
 from schemas import Criteria, Pairs, Scores, Split, StageReport, Table, Takes
+from schemas.ids import content_ids
 
 
 class RevisedRubric(Filter):
@@ -84,10 +85,14 @@ def _response_scores(scores: pl.DataFrame) -> pl.DataFrame:
 
 
 def _next(rubric: pl.DataFrame, proposed: pl.DataFrame) -> pl.DataFrame:
-    """``proposed`` as the version after the last one of ``rubric``; as version 1 if it has none."""
+    """``proposed`` as the version after the last one of ``rubric``; as version 1 if it has none.
+
+    Each criterion gets a new id, because the same criterion may be proposed for several versions.
+    """
     last = _last(rubric)
     name, version = (last["rubric"][0], last["version"][0]) if last.height else (None, 0)
     return proposed.with_columns(
+        content_ids(proposed["criterion_id"], name, version + 1).alias("criterion_id"),
         pl.lit(version + 1, pl.UInt32).alias("version"),
         *([pl.lit(name).alias("rubric")] if name else []),
     )

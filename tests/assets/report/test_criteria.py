@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import polars as pl
+
 from assets.report.criteria import CriterionScores, Evidence, Rewritten, by_people, criteria_figures
 from assets.report.page import dataset_report
 from assets.report.report_data import load_report_data
@@ -101,6 +103,18 @@ def test_rules_have_the_texts_that_they_were_found_in(workshop: Any) -> None:
     assert first == Evidence("Be very brief.", 2, seen, ["Be brief.", "Be short."])
     # The text that the other one was found in is not stored, and a rubric has other parents.
     assert [one.text for one in others] == ["Be brief.", f"Not: {SCRIPT}"]
+
+
+def test_a_rule_of_two_versions_is_listed_once(workshop: Any) -> None:
+    write_ruled(workshop, "ruled")
+    tables = Tables(workshop.folder / "data")
+    rules = tables.read(("ruled", "rules"), REFRESH)
+    again = rules.filter(criterion_id="3").with_columns(
+        criterion_id=pl.lit("5"), version=pl.lit(3, pl.UInt32)
+    )
+    tables.write(("ruled", "rules"), REFRESH, Split(pl.concat([rules, again]), empty(Dropped)))
+    data = load_report_data(workshop.project(), "ruled", None, refresh=None)
+    assert [one.text for one in criteria_figures(data).evidence].count("Be very brief.") == 1
 
 
 def test_the_last_two_versions_of_a_rubric_stand_side_by_side(workshop: Any) -> None:

@@ -51,13 +51,13 @@ def test_a_proposal_that_agrees_as_well_is_the_next_version() -> None:
     after = {"a": 0.9, "b": 0.1, "c": 0.2, "d": 0.6}
     split = revised(before, after)
     assert split.dropped.is_empty()
-    told = split.kept.select("criterion_id", "rubric", "version", "name").rows()
-    assert told[:3] == [
+    columns = ["criterion_id", "rubric", "version", "name"]
+    assert split.kept.select(columns).rows()[:3] == [
         ("ours 1 short", "ours", 1, "short"),
         ("ours 2 short", "ours", 2, "short"),
         ("ours 2 kind", "ours", 2, "kind"),
     ]
-    assert told[3:] == [("rules 1 right", "ours", 3, "right")]
+    assert split.kept.select(columns[1:]).rows()[3:] == [("ours", 3, "right")]
     assert split.report.findings == {
         "versions": 3,
         "pairs": 2,
@@ -66,6 +66,18 @@ def test_a_proposal_that_agrees_as_well_is_the_next_version() -> None:
         "agreement after": 0.5,
         "spread after": pytest.approx(statistics.pstdev(after.values())),
     }
+
+
+def test_a_criterion_that_returns_is_another_row_than_in_an_earlier_version() -> None:
+    right = {"a": 0.9, "b": 0.1}
+    rules = criteria("rules", (1, "right"))
+    once = revised(right, right, rubric=criteria("ours"), rules=rules).kept
+    rubric = pl.concat([once, criteria("ours", (2, "short")).with_columns(rubric=once["rubric"])])
+    twice = revised(right, right, rubric=rubric, rules=rules)
+    assert twice.kept.select("version", "name").rows() == [(1, "right"), (2, "short"), (3, "right")]
+    assert twice.kept["criterion_id"].n_unique() == 3
+    assert "rules 1 right" not in twice.kept["criterion_id"]
+    assert twice.dropped.is_empty()
 
 
 def test_a_proposal_that_agrees_less_is_dropped() -> None:
