@@ -1,4 +1,4 @@
-"""Pairs that are labelled by principles, which stand in their prompts."""
+"""Pairs that are labelled by principles, which are stated in their prompts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from schemas import (
 )
 from schemas.ids import content_ids
 
-_WHOLE = pl.col("step").is_null() & pl.col("value").is_not_null()
+_OF_RESPONSE = pl.col("step").is_null() & pl.col("value").is_not_null()
 
 
 class PrinciplePairs(Filter):
@@ -72,21 +72,21 @@ class PrinciplePairs(Filter):
 
     def choose(self, tables: Mapping[str, pl.DataFrame]) -> Split:
         draws = self._with_answers(self._draws(tables), tables)
-        made = draws.filter(pl.col("reason").is_null())
-        plain = as_pairs(made)
-        ids = content_ids(plain["pair_id"], made["statement"]).alias("pair_id")
-        pairs = plain.with_columns(ids, made["annotator"])
+        labelled = draws.filter(pl.col("reason").is_null())
+        plain = as_pairs(labelled)
+        ids = content_ids(plain["pair_id"], labelled["statement"]).alias("pair_id")
+        pairs = plain.with_columns(ids, labelled["annotator"])
         if self.stated:
-            pairs = pairs.with_columns(_under(made["statement"]))
+            pairs = pairs.with_columns(_under(labelled["statement"]))
         order = (
             tables[self.of].group_by("prompt_id", maintain_order=True).agg(_scored(tables[self.by]))
         )
         pairs = order.join(pairs, on="prompt_id", maintain_order="left_right")
         lost = order.join(pairs, on="prompt_id", how="anti", maintain_order="left")
-        why = draws.group_by("prompt_id").agg(pl.col("reason").drop_nulls().sort().first())
+        reasons = draws.group_by("prompt_id").agg(pl.col("reason").drop_nulls().sort().first())
         few = pl.when(pl.col("scored") < 2).then(pl.lit("fewer than two scored responses"))
         alike = pl.lit("no principle that was drawn tells them apart")
-        lost = lost.join(why, on="prompt_id", how="left", maintain_order="left")
+        lost = lost.join(reasons, on="prompt_id", how="left", maintain_order="left")
         lost = lost.with_columns(reason=pl.coalesce(few, "reason", alike))
         decided = Counter(pairs["annotator"].sort())
         return Split(
@@ -101,7 +101,7 @@ class PrinciplePairs(Filter):
         values: dict[str, dict[str, dict[str, float]]] = {}
         for prompt_id, response_id, name, value in self._values(tables).iter_rows():
             values.setdefault(prompt_id, {}).setdefault(response_id, {})[name] = value
-        drawn = [
+        draws = [
             (prompt_id, *sides, stated(texts, self.template), margin, name)
             for prompt_id, of_prompt in values.items()
             for *sides, texts, margin, name in decided_draws(
@@ -110,7 +110,7 @@ class PrinciplePairs(Filter):
         ]
         names = ("prompt_id", "chosen_id", "rejected_id", "statement", "margin", "annotator")
         types = {name: pl.Float64 if name == "margin" else pl.String for name in names}
-        return pl.DataFrame(drawn, schema=types, orient="row")
+        return pl.DataFrame(draws, schema=types, orient="row")
 
     def _both_ways(self, tables: Mapping[str, pl.DataFrame]) -> dict[str, tuple[str, str]]:
         """What each principle asks for, and its contrary, by name.
@@ -123,8 +123,8 @@ class PrinciplePairs(Filter):
             raise ValueError(f"stage {self.principles!r} has two principles of one name")
         contraries = {name: worded(row, contrary=True) for name, row in rows.items()}
         if self.contraries is not None:
-            given = tables[self.contraries]
-            contraries = dict(given.select("name", "text").iter_rows())
+            contrary_criteria = tables[self.contraries]
+            contraries = dict(contrary_criteria.select("name", "text").iter_rows())
             if missing := sorted(rows.keys() - contraries.keys()):
                 raise ValueError(f"stage {self.contraries!r} has no contrary of {missing[0]!r}")
         scored = set(tables[self.by]["annotator"])
@@ -137,9 +137,9 @@ class PrinciplePairs(Filter):
         # Sorted, so that the order of the rows does not change the last digits.
         variance = pl.col("value").sort().var(ddof=0).over("annotator")
         value = pl.when(variance > 0).then(pl.col("value") / variance).otherwise(0.0)
-        scores = tables[self.by].filter(_WHOLE).select("response_id", "annotator", value)
-        known = tables[self.of].select("prompt_id", "response_id")
-        return known.join(scores, on="response_id", maintain_order="left")
+        scores = tables[self.by].filter(_OF_RESPONSE).select("response_id", "annotator", value)
+        responses = tables[self.of].select("prompt_id", "response_id")
+        return responses.join(scores, on="response_id", maintain_order="left")
 
     def _with_answers(
         self, draws: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
@@ -166,8 +166,8 @@ class PrinciplePairs(Filter):
 
 def _scored(scores: pl.DataFrame) -> pl.Expr:
     """How many responses of a prompt have a score."""
-    known = scores.filter(_WHOLE)["response_id"].unique()
-    return pl.col("response_id").is_in(known.implode()).sum().alias("scored")
+    scored_ids = scores.filter(_OF_RESPONSE)["response_id"].unique()
+    return pl.col("response_id").is_in(scored_ids.implode()).sum().alias("scored")
 
 
 def _under(statements: pl.Series) -> pl.Expr:
