@@ -131,19 +131,28 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
     if adapter:
         _require_peft(binding)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=resolved_dtype(binding),
             attn_implementation=_attention(folder),
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
-        model.to(torch.device(resolved_device(binding)))  # type: ignore[arg-type]  # untyped wrapper
+        model, report = loaded
+        model.to(torch.device(resolved_device(binding)))
     except Exception as error:
         raise EngineError(
             f"{binding.model}: its weights cannot be loaded ({_shorten(error)}). If a file is cut "
             "off or damaged, write or download it again; otherwise check the role's dtype, device"
         ) from error
+    # Transformers draws them at random, and the model answers like one that was never trained.
+    if missing := sorted(report["missing_keys"]):
+        raise EngineError(
+            f"{binding.model}: its files lack {len(missing)} of the model's weights, such as "
+            f"{missing[0]!r}. Write or download them again; weights that a model shares "
+            "(embeddings and lm_head) need `tie_word_embeddings: true` in config.json"
+        )
     model.requires_grad_(False)
     model.train(False)
     return model, tokenizer

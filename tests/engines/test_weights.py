@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from engines.bindings import Binding
 from engines.protocol import EngineError
@@ -123,6 +124,16 @@ def test_a_cut_off_file_says_so(copied: Path):
     weights = copied / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(EngineError, match="weights cannot be loaded"):
+        load(bound(copied))
+
+
+def test_weights_that_a_file_lacks_are_not_drawn_at_random(copied: Path):
+    file = copied / "model.safetensors"
+    weights = load_file(file)
+    gone = next(name for name in sorted(weights) if "mlp" in name)
+    del weights[gone]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(EngineError, match=f"lack 1 of the model's weights, such as '{gone}'"):
         load(bound(copied))
 
 
