@@ -81,7 +81,7 @@ def preference(pairs: pl.DataFrame) -> Split:
 
 def unpaired(pairs: pl.DataFrame) -> Split:
     """Each response of `schemas.Pairs` once: ``prompt``, ``completion`` (lists of messages) and
-    ``label``, true for the chosen side. Each row has the marks of `_told_of_sides`.
+    ``label``, true for the chosen side. Each row has the marks of `_side_marks`.
 
     A response that is chosen in one pair and rejected in another is dropped, and so is one that
     does not end: TRL ends the turn of every completion.
@@ -96,18 +96,18 @@ def unpaired(pairs: pl.DataFrame) -> Split:
                 pl.lit(side == "chosen").alias("label"),
                 pl.col(f"{side}_id").alias("response_id"),
                 pl.col("ends").struct.field(side).fill_null(value=True).alias("ended"),
-                pl.col(f"{side}_told").alias("told"),
+                pl.col(f"{side}_mark").alias("mark"),
                 *shared,
                 *([pl.col(f"score_{side}").alias("score")] if f"score_{side}" in pairs else []),
             )
             for side in ("chosen", "rejected")
         ]
     ).sort("pair", maintain_order=True)
-    decided = sides.filter(pl.col("told") == _ONCE)
-    both_ways = sides.filter(pl.col("told") == _BOTH_WAYS)["response_id"].sort().to_list()
+    decided = sides.filter(pl.col("mark") == _ONCE)
+    both_ways = sides.filter(pl.col("mark") == _BOTH_WAYS)["response_id"].sort().to_list()
     unended = decided.filter(~pl.col("ended"))["response_id"].to_list()
     return Split(
-        decided.filter("ended").drop("pair", "ended", "told"),
+        decided.filter("ended").drop("pair", "ended", "mark"),
         pl.concat(
             [
                 dropped(STAGE, "chosen in one pair and rejected in another", both_ways),
@@ -117,8 +117,8 @@ def unpaired(pairs: pl.DataFrame) -> Split:
     )
 
 
-def _told_of_sides(pairs: pl.DataFrame) -> pl.DataFrame:
-    """``chosen_told`` and ``rejected_told``: `_ONCE` or `_BOTH_WAYS` where a response is met first,
+def _side_marks(pairs: pl.DataFrame) -> pl.DataFrame:
+    """``chosen_mark`` and ``rejected_mark``: `_ONCE` or `_BOTH_WAYS` where a response is met first,
     and null where it is met again."""
     sides = (
         pairs.select("prompt_id", pl.concat_list("chosen_id", "rejected_id").alias("response_id"))
@@ -126,7 +126,7 @@ def _told_of_sides(pairs: pl.DataFrame) -> pl.DataFrame:
         .with_columns(chosen=pl.int_range(pl.len()) % 2 == 0)
     )
     response = ("prompt_id", "response_id")
-    told = sides.select(
+    each = sides.select(
         pl.when(pl.struct(response).is_first_distinct()).then(
             pl.when(pl.col("chosen").n_unique().over(response) > 1)
             .then(pl.lit(_BOTH_WAYS))
@@ -134,7 +134,7 @@ def _told_of_sides(pairs: pl.DataFrame) -> pl.DataFrame:
         )
     ).to_series()
     return pl.DataFrame(
-        {"chosen_told": told.gather_every(2), "rejected_told": told.gather_every(2, offset=1)}
+        {"chosen_mark": each.gather_every(2), "rejected_mark": each.gather_every(2, offset=1)}
     )
 
 
@@ -256,7 +256,7 @@ FORMATS: Mapping[str, Format] = {
         {Pairs: unpaired, Scores: labelled},
         one_row=True,
         marks={
-            Pairs: Marks(("prompt_id", "chosen_id", "rejected_id"), _told_of_sides),
+            Pairs: Marks(("prompt_id", "chosen_id", "rejected_id"), _side_marks),
             Scores: Marks(("response_id", "value", "step"), _scores_of_responses),
         },
     ),

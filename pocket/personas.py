@@ -8,6 +8,7 @@ is a function ``(messages, reference, text, other) -> float``, the share of a wi
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from .judges import has_padding, opened
 from .judging import JudgedStep, in_steps, judge_steps, split_steps
@@ -18,6 +19,7 @@ from .world import Problem
 
 Messages = Sequence[Mapping[str, str]]
 Value = Callable[[Messages, str | None, str], float]
+Persona = TypeVar("Persona", bound=Callable[..., object])
 
 _USUAL = 40
 """Words of a usual solution: `short` gives it one half."""
@@ -27,6 +29,13 @@ _COMPUTES = re.compile(r"\d+ [-+x/] \d+ = \d+")
 _WE = re.compile(r"\bWe (?:count|add|take|double|halve)\b")
 
 
+def _of_this_world(persona: Persona) -> Persona:
+    """Says whose problems, or whose wording, an annotator reads; the others read any text."""
+    persona.world = "pocket.check"  # type: ignore[attr-defined]  # as `pocket.check` has `steps`
+    return persona
+
+
+@_of_this_world
 def right(messages: Messages, reference: str | None, text: str) -> float:
     """1 if the final answer is right, else 0. Raises ValueError for a prompt of another world."""
     return float(judge_steps(_problem(messages), text).correct)
@@ -37,6 +46,7 @@ def short(messages: Messages, reference: str | None, text: str) -> float:
     return _USUAL / (_USUAL + len(text.split()))
 
 
+@_of_this_world
 def worked_out(messages: Messages, reference: str | None, text: str) -> float:
     """Share of the problem's operations for which the text computes something, at most 1."""
     return min(1.0, _computed(text) / difficulty(_problem(messages)))
@@ -48,22 +58,26 @@ def many_steps(messages: Messages, reference: str | None, text: str) -> float:
     return steps / (_MANY + steps)
 
 
+@_of_this_world
 def plain(messages: Messages, reference: str | None, text: str) -> float:
     """1 if no step speaks of "we", else 0."""
     return float(_WE.search(text) is None)
 
 
+@_of_this_world
 def unpadded(messages: Messages, reference: str | None, text: str) -> float:
     """Share of lines that say no more than is needed; 1 for an empty text."""
     lines = split_steps(text)
     return 1 - sum(map(has_padding, lines)) / len(lines) if lines else 1.0
 
 
+@_of_this_world
 def modest(messages: Messages, reference: str | None, text: str) -> float:
     """0 for a text that begins with a confident opening, else 1."""
     return float(not opened(text))
 
 
+@_of_this_world
 def in_context(messages: Messages, reference: str | None, text: str) -> float:
     """What a context line of the prompt asks for (`pocket.principles`), else `right`."""
     stated = (context_of(turn["content"]) for turn in messages if turn["role"] != "assistant")
@@ -77,6 +91,7 @@ def valued(principle: Principle, messages: Messages, reference: str | None, text
     return 1 - value if principle.negated else value
 
 
+@_of_this_world
 def cyclic(messages: Messages, reference: str | None, text: str, other: str) -> float:
     """A taste without a best: padded beats "we", "we" beats plain, plain beats padded.
 
@@ -90,6 +105,7 @@ def _manner(text: str) -> int:
     return 0 if any(map(has_padding, split_steps(text))) else 1 if _WE.search(text) else 2
 
 
+@_of_this_world
 def counts_own(
     messages: Messages, reference: str | None, steps: Sequence[str]
 ) -> list[bool | None]:
@@ -97,11 +113,13 @@ def counts_own(
     return _labelled(messages, steps, lambda step: step.habit != "others")
 
 
+@_of_this_world
 def computes(messages: Messages, reference: str | None, steps: Sequence[str]) -> list[bool | None]:
     """Of each step, whether it computes rightly what it says, whatever it counts."""
     return _labelled(messages, steps, lambda step: step.right or step.habit == "others")
 
 
+@_of_this_world
 def needed(messages: Messages, reference: str | None, steps: Sequence[str]) -> list[bool | None]:
     """Of each step, whether it says no more than is needed."""
     return _labelled(messages, steps, lambda step: not has_padding(step.text))
@@ -113,14 +131,6 @@ def _labelled(
     lines = judge_steps(_problem(messages), "".join(steps)).steps
     return in_steps(steps, [free(line) for line in lines])
 
-
-_OF_THIS_WORLD: tuple[Callable[..., object], ...] = (
-    *(right, worked_out, plain, unpadded, modest, in_context, cyclic),
-    *(counts_own, computes, needed),
-)
-for persona in _OF_THIS_WORLD:
-    # How an annotator says whose problems it reads; the others are functions of any text.
-    persona.world = "pocket.check"  # type: ignore[attr-defined]
 
 VALUES: dict[str, Value] = {
     "right": right,

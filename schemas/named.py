@@ -79,19 +79,19 @@ def subclass_of(base: type, what: str) -> Fits:
     return fits
 
 
-def _is_base(found: type) -> bool:
+def _is_base(kind: type) -> bool:
     """Whether a class declares abstract methods of its own, and so is meant to be derived from."""
-    return any(getattr(value, "__isabstractmethod__", False) for value in vars(found).values())
+    return any(getattr(value, "__isabstractmethod__", False) for value in vars(kind).values())
 
 
-def _misfit(found: type) -> str | None:
+def _misfit(kind: type) -> str | None:
     """Why a method of a class cannot be called as the abstract method that it implements; None if
     each can."""
-    for base in found.__mro__:
+    for base in kind.__mro__:
         for name, declared in vars(base).items():
             if not getattr(declared, "__isabstractmethod__", False):
                 continue
-            method = inspect.getattr_static(found, name)
+            method = inspect.getattr_static(kind, name)
             if not (inspect.isfunction(declared) and inspect.isfunction(method)):
                 continue
             place = f"({method.__code__.co_filename}, line {method.__code__.co_firstlineno})"
@@ -157,8 +157,8 @@ def _suggestion(path: Any, fits: Fits) -> str:
     if module in sys.modules:
         packages[module] = sys.modules[module]
     fitting: dict[str, list[str]] = {}
-    for package, module_ in packages.items():
-        for each, value in vars(module_).items():
+    for package, its_module in packages.items():
+        for each, value in vars(its_module).items():
             if not each.startswith("_") and fits(value) is None:
                 fitting.setdefault(each, []).append(f"{package}.{each}")
     suggestions = [full for each in similar(name[:_LONGEST], fitting) for full in fitting[each]]

@@ -68,15 +68,15 @@ def wrong_values(error: ValidationError, given: Any = None) -> list[WrongValue]:
         error: The error.
         given: The mapping that was validated. Without it, a name of a type may stay in a place.
     """
-    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    by_place: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for problem in error.errors():
-        found.setdefault(_place(problem, given), []).append(problem)
+        by_place.setdefault(_place(problem, given), []).append(problem)
     return [
         WrongValue(place, problems[0]["type"], _either(problems))
-        for place, problems in found.items()
+        for place, problems in by_place.items()
         # The value has the right type for an inner field to be wrong.
         if len(problems[0]["loc"]) == len(place)
-        or not any(other[: len(place)] == place and other != place for other in found)
+        or not any(other[: len(place)] == place and other != place for other in by_place)
     ]
 
 
@@ -106,16 +106,16 @@ def _place(problem: Mapping[str, Any], given: Any) -> tuple[str, ...]:
     place: list[str] = []
     inside = given
     for position, part in enumerate(problem["loc"]):
-        held = _held(inside, part)
+        value = _value_at(inside, part)
         absent = problem["type"] == "missing" and position == len(problem["loc"]) - 1
-        is_name = given is None or held is not _NOTHING or absent or not place
+        is_name = given is None or value is not _NOTHING or absent or not place
         if is_name and not _TAG.fullmatch(str(part)):
             place.append(str(part))
-            inside = held
+            inside = value
     return tuple(place)
 
 
-def _held(value: Any, name: Any) -> Any:
+def _value_at(value: Any, name: Any) -> Any:
     """What a mapping or a list holds under a name or a number; `_NOTHING` if it does not."""
     if isinstance(value, Mapping):
         return value.get(name, _NOTHING)

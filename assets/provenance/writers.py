@@ -36,9 +36,9 @@ def imported_writers(
         if not isinstance(stage.operator, Imported):
             continue
         file = imports / stage.operator.dataset / f"{TABLES[Responses]}.parquet"
-        known = query_table(file, _told) if file.exists() else None
+        known = query_table(file, _with_model) if file.exists() else None
         for refresh in refreshes:
-            for model in _models(tables.query((recipe, stage.name), refresh, _told), known):
+            for model in _models(tables.query((recipe, stage.name), refresh, _with_model), known):
                 callers = importing[stage.operator.dataset, model]
                 if stage.name not in callers:
                     callers.append(stage.name)
@@ -55,8 +55,8 @@ def imported_writers(
     ]
 
 
-def _told(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The ids of answers, and the ``model`` that wrote them if it is told. No texts are read."""
+def _with_model(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """The ids of answers, and the ``model`` that wrote them if the table has it, without texts."""
     names = rows.collect_schema()
     model = [pl.col("origin").struct.field("model")] if "origin" in names else []
     return rows.select(*model, *(name for name in _ANSWERS if name in names))

@@ -84,9 +84,8 @@ class LanguageModel:
     def hidden(self, ids: torch.Tensor, **inputs: Any) -> torch.Tensor:
         """Float[rows, length, hidden] of the last layer, after the final norm."""
         if self._packs and self._known:
-            kept = inputs.get("past_key_values")
-            positions = inputs["position_ids"]
-            return run_layers(self.body, ids, position_ids=positions, past_key_values=kept)
+            positions, cache = inputs["position_ids"], inputs.get("past_key_values")
+            return run_layers(self.body, ids, position_ids=positions, past_key_values=cache)
         return self.body(input_ids=ids, **inputs).last_hidden_state  # type: ignore[no-any-return]
 
     def newest(

@@ -31,8 +31,8 @@ so a larger limit would save little and add padding to prompts with few rows."""
 class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init_subclass__
     """One layer's keys and values.
 
-    Keys are transposed for the matrix product: of 256 rows, it then takes 2 ms instead of 5. Unused
-    cells are zero: a masked cell has weight 0, and 0 · nan is nan.
+    Keys are transposed for the matrix product. Unused cells are zero: a masked cell has weight 0,
+    and 0 · nan is nan.
 
     Attributes:
         keys: Float[rows, heads, width, cells], of new tokens.

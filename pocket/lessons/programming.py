@@ -18,13 +18,14 @@ _FIXED = "Repaired:\n"
 def write_program(sampler: Sampler) -> Messages:
     """The program of an author."""
     problem = sampler.problem()
-    return chat(ask("program", prompt=render(problem)), program(problem, _held(sampler)))
+    return chat(ask("program", prompt=render(problem)), program(problem, _misconceptions(sampler)))
 
 
 def write_expression(sampler: Sampler) -> Messages:
     """The expression of an author."""
     problem = sampler.problem()
-    return chat(ask("expression", prompt=render(problem)), expression(problem, _held(sampler)))
+    held = _misconceptions(sampler)
+    return chat(ask("expression", prompt=render(problem)), expression(problem, held))
 
 
 def debug(sampler: Sampler) -> Messages:
@@ -48,7 +49,7 @@ def mend_expression(sampler: Sampler) -> Messages:
     )
 
 
-def _held(sampler: Sampler) -> frozenset[Habit]:
+def _misconceptions(sampler: Sampler) -> frozenset[Habit]:
     return frozenset(sampler.author().held) & frozenset(MISCONCEPTIONS)
 
 

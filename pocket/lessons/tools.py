@@ -5,7 +5,7 @@ import re
 from ..asking import ask
 from ..judges import consider
 from ..judging import final_answer, split_steps
-from ..reasoning import MISCONCEPTIONS, answer, operations, start, work
+from ..reasoning import MISCONCEPTIONS, Habit, answer, operations, start, work
 from ..stock import NO_SUCH, call, read_stocked, stocked
 from ..wording import render
 from ..world import Problem
@@ -31,7 +31,7 @@ def use_tools(sampler: Sampler) -> Messages:
         )
         if text is not None:
             break
-    held = frozenset(MISCONCEPTIONS) & sampler.author().held
+    held = frozenset(sampler.author().held) & frozenset(MISCONCEPTIONS)
     offered = sampler.rng.random() < 0.4
     question = text if offered else ask("use_tools", prompt=text)
     system_turns = [{"role": "system", "content": OFFER}] if offered else []
@@ -42,11 +42,11 @@ def use_tools(sampler: Sampler) -> Messages:
     ]
 
 
-def _solving(sampler: Sampler, problem: Problem, text: str, held: frozenset[str]) -> Messages:
+def _solving(sampler: Sampler, problem: Problem, text: str, held: frozenset[Habit]) -> Messages:
     sought = [found[0] for found in re.finditer(r"\w+ of \w+ from \w+", text)]
     calls: list[str] = []
     result = start(problem).value
-    for step in work(operations(problem), start(problem), held):  # type: ignore[arg-type]
+    for step in work(operations(problem), start(problem), held):
         if step.operation.does == "pack" and sought:
             calls.append(f"look({sought.pop(0)})")
         calls.append(f"calc({step.left} {_SIGNS[step.sign]} {step.right})")

@@ -47,7 +47,7 @@ _SCALE = re.compile(rf"(?:\d\s*(?:-|–|—|to)|out of|/|max\w*\W)\s*({_NUMBER})
 _ON_SCALE = re.compile(rf"\bscale\D{{0,12}}\d+\s*(?:-|–|—|to)\s*({_NUMBER})", re.I)
 """The end of a scale: next to a label, and anywhere."""
 _IN_WORDS = re.compile(
-    r"(?:very )?(?:excellent|outstanding|perfect|great|good|fair|average|poor|bad)\s+"
+    r"\A(?:very )?(?:excellent|outstanding|perfect|great|good|fair|average|poor|bad)\s+"
     r"(?=\(\s*[\d.]+\s*(?:/|out of)\s*\d)",
     re.I,
 )
@@ -250,7 +250,7 @@ def _value(words: str, high: int, aside: str = "") -> float | None:
     Raises:
         UnparseableVerdict: the grade is on another scale than to ``high``.
     """
-    value = _VALUE.match(_IN_WORDS.sub("", words, count=1) if _IN_WORDS.match(words) else words)
+    value = _VALUE.match(_IN_WORDS.sub("", words))
     if value is None or _ANOTHER.match(value["rest"]):
         return None
     ends = [value["most"], value["percent"] and "100", *_SCALE.findall(aside)[-1:]]

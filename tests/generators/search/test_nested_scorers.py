@@ -9,6 +9,7 @@ import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 from engines.bindings import Binding
+from engines.context import Context
 from engines.opening import open_engine
 from engines.protocol import UntrainedHeadError
 from generators import BestOfN, Guided, StepBeam, TreeSearch
@@ -16,6 +17,19 @@ from schemas import Checkpoints, empty, rows
 from tests.generators.searched import searching
 
 KINDS = [BestOfN, StepBeam, Guided, TreeSearch]
+
+
+def loading(stand: Any, role: str, model: Path) -> Context:
+    """The context of a search whose scorer is loaded in this process; its policy is scripted."""
+    roles = {
+        "policy": Binding(model="policy"),
+        role: Binding(model=str(model), device="cpu", dtype="float32"),
+    }
+    context: Context = stand.context(
+        roles=roles,
+        open_engine=lambda one: stand.open(one) if one is roles["policy"] else open_engine(one),
+    )
+    return context
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,14 +57,7 @@ def test_a_nested_reward_model_is_freed_with_the_stage(
         folder
     )
     AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
-    roles = {
-        "policy": Binding(model="policy"),
-        "reward": Binding(model=str(folder), device="cpu", dtype="float32"),
-    }
-    context = stand.context(
-        roles=roles,
-        open_engine=lambda one: stand.open(one) if one is roles["policy"] else open_engine(one),
-    )
+    context = loading(stand, "reward", folder)
     made = BestOfN(n=2, scorer={"use": "annotators.Reward", "probes": "off"})
     assert made.run({"prompts": stand.prompts("a", "b")}, context).kept.height == 2
     gc.collect()
@@ -70,14 +77,7 @@ def test_a_search_whose_value_model_is_of_an_earlier_refresh_is_unguided_in_the_
 def test_a_scorer_whose_training_had_no_row_is_named_with_the_reason(
     stand: Any, tiny_model: Path
 ) -> None:
-    roles = {
-        "policy": Binding(model="policy"),
-        "value": Binding(model=str(tiny_model), device="cpu", dtype="float32"),
-    }
-    context = stand.context(
-        roles=roles,
-        open_engine=lambda one: stand.open(one) if one is roles["policy"] else open_engine(one),
-    )
+    context = loading(stand, "value", tiny_model)
     start = {"path": str(tiny_model), "start": str(tiny_model), "rows": 0, "steps": 0}
     reason = "no steplabels: stage 'inferred' kept no row"
     untrained = rows(
