@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import RenderableType
@@ -57,12 +58,12 @@ def model_versions_table(name: str, versions: Sequence[ModelVersion]) -> Table:
     """The versions of a model, oldest first."""
     table = Table(title=f"models/{name}", title_justify="left", title_style="bold")
     table.add_column("version", justify="right")
-    for heading in ("made", "datasets", "validated", "promoted"):
+    for heading in ("made (UTC)", "datasets", "validated", "promoted"):
         table.add_column(heading)
     for version in versions:
         table.add_row(
             str(version.number),
-            Text(version.made),
+            Text(f"{datetime.fromisoformat(version.made):%Y-%m-%d %H:%M}"),
             Text(", ".join(f"{each} {on.version}" for each, on in version.datasets.items())),
             Text("\n".join(f"{stage}: {_change(each)}" for stage, each in version.figures.items())),
             {True: "yes", False: f"no: {version.reason}", None: "not finished"}[version.promoted],

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.charts import claim_picture, in_markdown
 from assets.execution.claim_figures import measured
-from assets.execution.unmeasured import unmeasured
+from assets.execution.unmeasured import UNDECIDED, unmeasured
 from assets.project.measure import Figures, Measure, UnmeasurableError, with_verdict
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_plan import GIVEN, Stage
@@ -23,7 +23,8 @@ def claim_check(
 ) -> dg.AssetChecksDefinition:
     """The check ``claim``, on the last stage of the recipe that the measure reads.
 
-    A claim that does not hold gives a warning: it is a finding, not an error in the data.
+    A claim that does not hold gives a warning: it is a finding, not an error in the data. One that
+    is undecided neither passed nor failed.
 
     Args:
         recipe: The recipe.
@@ -56,7 +57,7 @@ def claim_check(
             "high": figures.high,
         }
         return dg.AssetCheckResult(
-            passed=figures.held,
+            passed=figures.verdict != "did not hold",
             severity=dg.AssetCheckSeverity.WARN,
             description=with_verdict(figures.verdict, figures.says),
             metadata={
@@ -71,6 +72,7 @@ def claim_check(
                         **({} if figures.plot is None else {"plot": asdict(figures.plot)}),
                     }
                 ),
+                **({UNDECIDED: True} if figures.verdict == UNDECIDED else {}),
                 **_curves(figures, recipe.name),
                 **{name: value for name, value in numbers.items() if value is not None},
             },

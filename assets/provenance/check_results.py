@@ -8,7 +8,7 @@ import dagster as dg
 from assets.execution.claim_check import CHECK
 from assets.execution.instance import shown_instance
 from assets.execution.run_stage import check_specs
-from assets.execution.unmeasured import is_measured
+from assets.execution.unmeasured import result_words
 from assets.project.recipe_plan import Stage
 
 
@@ -19,21 +19,14 @@ class Checked:
     Attributes:
         stage: The stage.
         name: The name of the check.
-        passed: Whether it passed; None if it measured nothing.
+        verdict: ``passed``, ``did not pass``, ``not measured`` or ``undecided``.
         says: The description of the result; may be empty.
     """
 
     stage: str
     name: str
-    passed: bool | None
+    verdict: str
     says: str
-
-    @property
-    def verdict(self) -> str:
-        """The result in words."""
-        if self.passed is None:
-            return "not measured"
-        return "passed" if self.passed else "did not pass"
 
 
 def latest_checks(recipe: str, stages: Sequence[Stage]) -> list[Checked]:
@@ -54,6 +47,6 @@ def latest_checks(recipe: str, stages: Sequence[Stage]) -> list[Checked]:
         result = event.dagster_event.event_specific_data if event and event.dagster_event else None
         if isinstance(result, dg.AssetCheckEvaluation):
             description = result.description or ""
-            passed = result.passed if is_measured(result) else None
-            results.append(Checked(key.asset_key.path[-1], key.name, passed, description))
+            stage = key.asset_key.path[-1]
+            results.append(Checked(stage, key.name, result_words(result), description))
     return results
