@@ -242,8 +242,13 @@ def figures(claim: Mapping[str, Any]) -> tuple[str, str, str]:
     measured, control = (
         "" if claim[name] is None else f"{claim[name]:.3f}" for name in ("measured", "control")
     )
-    low, high = claim["low"], claim["high"]
-    return measured, control, "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
+    return measured, control, interval(claim)
+
+
+def interval(claim: Mapping[str, Any]) -> str:
+    """The interval of the difference that decides a claim."""
+    low, high = claim.get("low"), claim.get("high")
+    return "" if low is None else f"[{low:+.3f}, {high:+.3f}]"
 
 
 def gains_table(gains: Iterable[Mapping[str, Any]]) -> Table:

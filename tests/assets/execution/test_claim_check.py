@@ -40,7 +40,7 @@ def test_claims_run_a_recipe_and_its_control_and_compare(
     assert told["measured"] == told["control"]
     assert (told["low"], told["high"], told["held"]) == (0.0, 0.0, False)
     assert json.loads((tmp_path / "claims.json").read_text()) == [told]
-    assert "| `claiming` | A paper | It helps | `first` |" in (tmp_path / "claims.md").read_text()
+    assert "Claim: It helps. Control: `first`." in (tmp_path / "claims.md").read_text()
 
 
 def test_a_result_of_other_words_or_rounds_is_left_out(workshop: Workshop, tmp_path: Any) -> None:
