@@ -9,6 +9,7 @@ from pydantic import Field
 from annotators.annotator import Annotator
 from annotators.truth.personas import CHECK, Personas, compares, functions_at, values_of, world_of
 from engines.model import Models
+from engines.operators.cut_off import Cut, cut_off
 from engines.operators.scores import Score
 from engines.rows import Prompt, Response
 from schemas import Truth, canonical
@@ -33,7 +34,8 @@ class Simulated(Annotator):
     recipe's seed, the annotator and the row alone.
 
     A function that cannot tell raises ValueError: the annotator's scores of that prompt are then
-    errors with its message. One that reads the problems of one world only says so
+    errors with its message. A response that was cut off is an error and compared with no other,
+    unless ``cut: read``. One that reads the problems of one world only says so
     (`annotators.truth.personas.world_of`): recipes are refused for other prompts.
 
     Source: the simulated annotators of AlpacaFarm (Dubois et al. 2023, arXiv:2305.14387, section
@@ -44,6 +46,7 @@ class Simulated(Annotator):
     noise: float = Field(default=0.0, ge=0)
     flips: float = Field(default=0.0, ge=0, le=1)
     per_prompt: int | None = Field(default=None, ge=1)
+    cut: Cut = "refuse"
 
     instead_of_truth: ClassVar[str] = "personas: with functions of your own"
 
@@ -73,23 +76,30 @@ class Simulated(Annotator):
     ) -> list[Score]:
         """For each annotator one score per response."""
         seed = models.context.seed
+        refusals = {one.response_id: cut_off(one, self.cut) for one in responses}
+        whole = [one for one in responses if refusals[one.response_id] is None]
         names = list(self.personas)
         if self.per_prompt is not None and self.per_prompt < len(names):
             drawn = random.Random(f"{seed} pool {prompt.prompt_id}").sample(names, self.per_prompt)
             names = [name for name in names if name in drawn]
-        scores = []
+        scores = [
+            Score(response_id, name, None, error=refusal)
+            for name in names
+            for response_id, refusal in refusals.items()
+            if refusal is not None
+        ]
+        if not whole:
+            return scores
         for name in names:
             try:
-                values = await values_of(self.personas[name], prompt, responses, models.context)
+                values = await values_of(self.personas[name], prompt, whole, models.context)
             except ValueError as error:
-                scores += [
-                    Score(one.response_id, name, None, error=str(error)) for one in responses
-                ]
+                scores += [Score(one.response_id, name, None, error=str(error)) for one in whole]
                 continue
             flipped = random.Random(f"{seed} flip {name} {prompt.prompt_id}").random() < self.flips
             if flipped:
                 values = [max(values) + min(values) - value for value in values]
-            for response, value in zip(responses, values, strict=True):
+            for response, value in zip(whole, values, strict=True):
                 off = random.Random(f"{seed} noise {name} {response.response_id}").gauss(0, 1)
                 scores.append(
                     Score(

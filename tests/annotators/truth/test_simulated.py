@@ -181,6 +181,25 @@ def test_what_a_function_cannot_tell_is_an_error_of_that_annotator_alone(tmp_pat
     assert split.kept.height == 32
 
 
+def test_a_response_that_was_cut_off_is_neither_right_nor_wrong(tmp_path) -> None:
+    """As everywhere else; the others are scored, and reversed, as if it were not there."""
+    given = tables(prompts=1)
+    cut = given["responses"].to_dicts()
+    cut[0] |= {"finish": "length", "tokens": 7}
+    whole = {**given, "responses": rows(Responses, cut[1:])}
+    given["responses"] = rows(Responses, cut)
+    people = Simulated(personas=FOUR, flips=1.0)
+    split = people.run(given, context(tmp_path))
+    lost = split.kept.filter(pl.col("error").is_not_null())
+    assert lost.select("response_id", "value", "error").unique().rows() == [
+        ("p0-0", None, "cut off at 7 tokens")
+    ]
+    told = {one: value for one, value in values(split).items() if one[1] != "p0-0"}
+    assert told == values(people.run(whole, context(tmp_path)))
+    read = Simulated(personas=FOUR, cut="read").run(given, context(tmp_path))
+    assert read.kept["error"].null_count() == 16
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
