@@ -52,6 +52,7 @@ def worked_out(messages: Messages, reference: str | None, text: str) -> float:
     return min(1.0, _computed(text) / difficulty(_problem(messages)))
 
 
+@_of_this_world
 def many_steps(messages: Messages, reference: str | None, text: str) -> float:
     """Rises with the number of computing lines: 0 for none, 1/2 for `_MANY`."""
     steps = _computed(text)

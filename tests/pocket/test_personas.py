@@ -1,6 +1,7 @@
 import pytest
 
 import pocket
+from annotators.truth.personas import world_of
 from pocket import personas
 from pocket.principles import context_of, contexts, principles
 
@@ -72,6 +73,13 @@ def test_a_context_says_what_counts() -> None:
 def test_another_world_has_no_right_answer() -> None:
     with pytest.raises(ValueError, match="pocket world"):
         personas.right([{"role": "user", "content": "Who wrote Faust?"}], None, RIGHT)
+
+
+def test_only_the_length_is_a_value_of_any_text() -> None:
+    """Elsewhere the others are the same for all texts, so labels by them would be noise."""
+    assert [name for name, value in personas.VALUES.items() if world_of([value]) is None] == [
+        "short"
+    ]
 
 
 def test_each_principle_has_a_contrary_and_a_wording_that_is_not_taught() -> None:
