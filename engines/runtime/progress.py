@@ -74,4 +74,4 @@ class Progress:
             self._bar.update(self._task, completed=done, figures=figures)
         elif self._shown and done:
             of = f"{done:,} of {self._total:,} {self._of}"
-            print(f"{self._title}: {of}, {figures}", file=sys.stderr)
+            print(f"{self._title}: {of}", *filter(None, [figures]), sep=", ", file=sys.stderr)
