@@ -45,13 +45,15 @@ from schemas import (
 )
 
 
-def browsed(data: ReportData, rows: pl.DataFrame) -> Browsed:
-    """``rows`` of the reported stage (`assets.report.listed`) for the browser of rows."""
+def browsed(data: ReportData, rows: pl.DataFrame, *, traced: bool = True) -> Browsed:
+    """``rows`` of the reported stage (`assets.report.listed`) for the browser of rows; unless
+    ``traced``, without what each comes from."""
     unit = id_column(data.stage.gives)
     address = f"{data.recipe.name}/{data.stage.name}"
     browsed = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list(), address)
     _SHAPES[data.stage.gives][1](browsed, rows, data)
-    add_traces(browsed, rows, data)
+    if traced:
+        add_traces(browsed, rows, data)
     browsed.choices.append(chosen("refresh", rows["refresh"]))
     if "prompt_id" in rows.columns:
         sources = rows.select("prompt_id").join(

@@ -148,13 +148,16 @@ def _smaller(project: Project, name: str) -> dict[str, int]:
 def _all_can_be_reported(project: Project, name: str) -> None:
     """Rows of each table with text have their text, and each score is beside what it scores."""
     data = load_report_data(project, name, "prompts", refresh=REFRESH)
+    traced = False
     for stage in data.stages:
         if stage.gives in WITHOUT_TEXT or data.rows(stage.name).is_empty():
             continue
         if isinstance(stage.operator, PromptValues):  # of solutions without a word
             continue
         shown = replace(data, stage=stage)
-        told = browsed(shown, listed(shown, most=LISTED).rows)
+        # A trace has the questions of all stages, so that one table's are enough.
+        told = browsed(shown, listed(shown, most=LISTED).rows, traced=not traced)
+        traced = True
         texts = [told.texts[index] for index in told.prompts]
         texts += [told.texts[index] for side in told.sides.values() for index in side]
         assert all(map(str.strip, texts)), f"{name}/{stage.name} has a row without its text"
