@@ -90,7 +90,8 @@ def outcome_lines(outcome: "Outcome", settings: "Settings") -> Iterable[Text]:
     tables = settings.root_path / "tables" / outcome.recipe
     yield Text(f"tables {relative_path(str(tables))}", style="dim")
     if checkpoint is not None and checkpoint["trained"]:
-        yield Text(f"policy {relative_path(checkpoint['path'])}", style="dim")
+        path = checkpoint["path"]
+        yield Text(f"{Path(path).name} {relative_path(path)}", style="dim")
 
 
 def _figure(value: Any) -> str:
