@@ -23,6 +23,7 @@ from schemas import (
     Operator,
     Pairs,
     Prompts,
+    Scores,
     StepLabels,
     Table,
     UnknownOperatorError,
@@ -159,6 +160,12 @@ def plan(
                 role = use.role.partition("@")[0]
                 if "choose" in use.needs and role in roles:
                     choosers[chooser_of(name)] = roles[role]
+            if gives[name] is Scores and not filled.roles():
+                # Scores that are made of scores alone were chosen by the model behind these.
+                read_scores = [read.stage for read in inputs if gives.get(read.stage) is Scores]
+                behind = [chooser_of(stage) for stage in read_scores]
+                if behind and choosers.keys() >= {*behind}:
+                    choosers[chooser_of(name)] = choosers[behind[0]]
             ordered.append(
                 Stage(
                     name,

@@ -159,6 +159,8 @@ def test_the_floor_of_a_margin_is_that_of_the_model_whose_choices_are_the_scores
         "graded": {"use": "annotators.Judge", "of": "responses"},
         "sure": {"use": "annotators.PTrue", "of": "responses"},
         "likely": {"use": "annotators.Likelihood", "of": "responses"},
+        "mean": {"use": "filters.CombineScores", "of": ["graded"], "rule": "mean"},
+        "mixed": {"use": "filters.CombineScores", "of": ["graded", "likely"], "rule": "mean"},
     }
     pairs = {f"by_{name}": best | {"by": name} for name in scorers}
     stages = plan({"responses": SAMPLE, **scorers, **pairs}, file="f", roles=roles)
@@ -169,7 +171,13 @@ def test_the_floor_of_a_margin_is_that_of_the_model_whose_choices_are_the_scores
     }
     expected = SHIPPED["chat"].min_standard_margin
     assert expected is not None
-    assert floors == {"by_graded": expected, "by_sure": 0.0, "by_likely": 0.0}
+    assert floors == {
+        "by_graded": expected,
+        "by_sure": 0.0,
+        "by_likely": 0.0,
+        "by_mean": expected,
+        "by_mixed": 0.0,
+    }
     (origin,) = [stage.origins for stage in stages if stage.name == "by_graded"]
     assert origin["min_standard_margin"] == "profile chat"
 
