@@ -9,7 +9,8 @@ from typing import Any
 
 from engines.architecture import architecture
 from engines.bindings import Binding
-from engines.weights import is_hub_id, read_json
+from engines.folder_files import read_json
+from engines.weights import is_hub_id
 
 log = logging.getLogger(__name__)
 

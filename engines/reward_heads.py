@@ -42,15 +42,21 @@ class RewardHead:
         more: tuple[int, ...] = ()
         if self.several:
             more = (2 * getattr(config, "reward_heads", 0), len(outputs_in(config)))
-        if not trained or config.num_labels not in (*self.labels, *(n for n in more if n)):
+        if not trained:
             raise UntrainedHeadError(f"{name} is not a {self.kind}: {self.remedy}")
+        if config.num_labels not in (*self.labels, *(n for n in more if n)):
+            shown = ", ".join(str(label) for label in list(config.id2label.values())[:8])
+            raise UntrainedHeadError(
+                f"{name} is a classifier of {config.num_labels} labels ({shown}), not a "
+                f"{self.kind}: {self.remedy}"
+            )
 
 
 OUTCOME = RewardHead(
     "reward model",
     (1,),
     "it has no trained head of one label. Train one with trainers.RewardModel and name that stage "
-    "as checkpoint:, or bind the role to a sequence classification model",
+    "as checkpoint:, or bind the role to a sequence classification model of one label",
     several=True,
 )
 STEPS = RewardHead(

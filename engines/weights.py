@@ -4,14 +4,15 @@ Only safetensors are read, and no code from a model's folder is ever run.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from os.path import expanduser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from engines.adapters import adapted, with_adapter
 from engines.bindings import Binding
+from engines.folder_files import READ, file_digest, read_json, shortened, weight_files
 from engines.protocol import EngineError
 from schemas import canonical
 from schemas.imports import without
@@ -21,52 +22,46 @@ if TYPE_CHECKING:
 
 _VERSION = "weights-1"
 """Part of each digest. Increase it if this factory reads the same files as another model."""
-
-_READ = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "adapter_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-    "*.tiktoken",
-    "chat_template*",
-    "additional_chat_templates/*",
-)
-"""The files that can change an answer: not README, optimizer state or training logs."""
+_MERGED = "merged"
+"""Part of an adapter's digest: it is merged into the weights, which rounds them."""
+_HEADS: Mapping[str, Literal["SEQ_CLS", "TOKEN_CLS"]] = {
+    "ForSequenceClassification": "SEQ_CLS",
+    "ForTokenClassification": "TOKEN_CLS",
+}
 
 
 def weights_revision(binding: Binding) -> str:
     """A digest of weights, tokenizer, chat template, adapter and dtype.
 
-    For a folder, ``sha:<32 hex digits>/<dtype>`` over the bytes of its files. A file is read once
-    per process, and again if its size or time of change differs. For a Hub id,
+    For a folder, ``sha:<32 hex digits>/<dtype>`` over the bytes of its files. For a Hub id,
     ``<id>@<commit>/<dtype>``.
 
     Raises:
-        EngineError: there is no such model.
+        EngineError: there is no such model, or a file is not what its name says.
     """
     folder = model_folder(binding)
     base = adapted(folder)
-    # The base model runs where its adapter does.
-    parts = (
-        [] if base is None else [weights_revision(base.model_copy(update={"gpus": binding.gpus}))]
-    )
+    parts = [] if base is None else [_base_revision(binding, base), _MERGED]
     if is_hub_id(binding):
         parts.insert(0, f"{binding.model}@{folder.name}")
         return f"{'+'.join(parts)}/{resolved_dtype(binding)}"
     digest = hashlib.blake2b(_VERSION.encode(), digest_size=16)
     for path in weight_files(folder):
-        stat = path.stat()
-        content = _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
-        digest.update(f"\n{path.relative_to(folder)} {content}".encode())
+        digest.update(f"\n{path.relative_to(folder)} {file_digest(path)}".encode())
     digest.update(canonical(parts).encode())
     return f"sha:{digest.hexdigest()}/{resolved_dtype(binding)}"
+
+
+def _base_revision(binding: Binding, base: Binding) -> str:
+    # The base model runs where its adapter does.
+    try:
+        return weights_revision(base.model_copy(update={"gpus": binding.gpus}))
+    except EngineError as error:
+        raise EngineError(
+            f"{binding.model} is a PEFT adapter, and its base model cannot be used: {error}. The "
+            "base is base_model_name_or_path in adapter_config.json; or merge the two "
+            "(merge_and_unload) and bind the role to the result"
+        ) from error
 
 
 @lru_cache
@@ -90,7 +85,7 @@ def tokenizer_of(folder: Path, *, name: str) -> "PreTrainedTokenizerBase":
         return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:
         raise EngineError(
-            f"{name}: its tokenizer cannot be read ({_shorten(error)}). Save the tokenizer "
+            f"{name}: its tokenizer cannot be read ({shortened(error)}). Save the tokenizer "
             "into the same folder with tokenizer.save_pretrained(folder)"
         ) from error
 
@@ -115,47 +110,67 @@ def load(binding: Binding) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"
             no chat template.
     """
     lighten_transformers()
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    folder = model_folder(binding)
-    adapter = adapted(folder) is not None
-    if not adapter and not (folder / "config.json").is_file():
-        raise EngineError(f"{binding.model}: no config.json in it, so it is not a model's folder")
+    name, folder = binding.model, model_folder(binding)
+    if adapted(folder) is None and not (folder / "config.json").is_file():
+        raise EngineError(f"{name}: no config.json in it, so it is not a model's folder")
     if next(folder.glob("*.safetensors"), None) is None:
         raise EngineError(
-            f"{binding.model}: no safetensors in it. Pickled weights (.bin, .pt) are not read, as "
+            f"{name}: no safetensors in it. Pickled weights (.bin, .pt) are not read, as "
             "they can run code: convert them with model.save_pretrained(folder)"
         )
     tokenizer = chat_tokenizer(binding)
-    if adapter:
-        _require_peft(binding)
+    model = _language_model(
+        name, folder, dtype=resolved_dtype(binding), device=resolved_device(binding)
+    )
+    model.requires_grad_(False)
+    model.train(False)
+    return model, tokenizer
+
+
+def _language_model(name: object, folder: Path, *, dtype: str, device: str) -> Any:
+    """The language model in ``folder``, with its adapter merged into it if it has one."""
+    from transformers import AutoModelForCausalLM
+
+    base = adapted(folder)
+    if base is not None:
+        model = _language_model(base.model, model_folder(base), dtype=dtype, device=device)
+        return with_adapter(model, folder, name=name)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
-            dtype=resolved_dtype(binding),
+            dtype=dtype,
             attn_implementation=_attention(folder),
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
         )
         model, report = loaded
-        model.to(torch.device(resolved_device(binding)))
+        model.to(device)
     except Exception as error:
         raise EngineError(
-            f"{binding.model}: its weights cannot be loaded ({_shorten(error)}). If a file is cut "
+            f"{name}: its weights cannot be loaded ({shortened(error)}). If a file is cut "
             "off or damaged, write or download it again; otherwise check the role's dtype, device"
         ) from error
+    missing = sorted(report["missing_keys"])
+    if head_of(str(folder)) is not None:  # A classifier is trained on; only its body is used.
+        missing = [key for key in missing if key.startswith(f"{model.base_model_prefix}.")]
     # Transformers draws them at random, and the model answers like one that was never trained.
-    if missing := sorted(report["missing_keys"]):
+    if missing:
         raise EngineError(
-            f"{binding.model}: its files lack {len(missing)} of the model's weights, such as "
+            f"{name}: its files lack {len(missing)} of the model's weights, such as "
             f"{missing[0]!r}. Write or download them again; weights that a model shares "
             "(embeddings and lm_head) need `tie_word_embeddings: true` in config.json"
         )
-    model.requires_grad_(False)
-    model.train(False)
-    return model, tokenizer
+    return model
+
+
+def head_of(weights: str) -> Literal["SEQ_CLS", "TOKEN_CLS"] | None:
+    """The task type of a model with a reward head: of whole answers, or of their steps. None for a
+    language model."""
+    config = model_folder(Binding(model=weights)) / "config.json"
+    names = read_json(config).get("architectures") or [] if config.is_file() else []
+    heads = [head for name in names for end, head in _HEADS.items() if name.endswith(end)]
+    return heads[0] if heads else None
 
 
 def model_folder(binding: Binding) -> Path:
@@ -246,7 +261,7 @@ def _snapshot(model: str, revision: str | None) -> Path:
     not change during a run."""
     from huggingface_hub import snapshot_download
 
-    options: dict[str, Any] = {"revision": revision, "allow_patterns": list(_READ)}
+    options: dict[str, Any] = {"revision": revision, "allow_patterns": list(READ)}
     try:
         return Path(snapshot_download(model, **options))
     except Exception as online:
@@ -255,32 +270,10 @@ def _snapshot(model: str, revision: str | None) -> Path:
         except Exception:
             raise EngineError(
                 f"there is no folder {model}, and the Hub model {model} "
-                f"(revision {revision or 'main'}) could not be downloaded ({_shorten(online)}) and "
-                "is not in the local cache. Check the name, the connection and, for a gated "
+                f"(revision {revision or 'main'}) could not be downloaded ({shortened(online)}) "
+                "and is not in the local cache. Check the name, the connection and, for a gated "
                 "model, that you are logged in"
             ) from online
-
-
-def adapted(folder: Path) -> Binding | None:
-    """The base model of the adapter in ``folder``; None if the folder has full weights."""
-    adapter = folder / "adapter_config.json"
-    if not adapter.is_file():
-        return None
-    base = read_json(adapter).get("base_model_name_or_path")
-    if not base:
-        raise EngineError(f"{adapter}: does not name the model that it adapts")
-    return Binding(model=str(base), revision=read_json(adapter).get("revision"))
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files of a model that can change an answer, in order."""
-    return sorted({path for pattern in _READ for path in folder.glob(pattern) if path.is_file()})
-
-
-@lru_cache(maxsize=4096)
-def _file_digest(path: str, size: int, changed_ns: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _attention(folder: Path) -> str:
@@ -288,28 +281,3 @@ def _attention(folder: Path) -> str:
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     text = config.get("text_config") or config
     return "eager" if text.get("attn_logit_softcapping") else "sdpa"
-
-
-def _require_peft(binding: Binding) -> None:
-    try:
-        import peft  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
-    except ImportError as error:
-        raise EngineError(
-            f"{binding.model} is a PEFT adapter: install peft, or merge it into its base model "
-            "(merge_and_unload) and save that"
-        ) from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{path} cannot be read: {_shorten(error)}") from error
-    if not isinstance(content, dict):
-        raise EngineError(f"{path}: expected a JSON object")
-    return content
-
-
-def _shorten(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}"

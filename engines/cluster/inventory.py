@@ -6,8 +6,9 @@ from typing import Any
 
 from engines.bindings import Binding
 from engines.cluster.placement import Node
+from engines.folder_files import weight_files
 from engines.protocol import EngineError
-from engines.weights import is_hub_id, model_folder, weight_files
+from engines.weights import is_hub_id, model_folder
 
 _PATIENCE = 120.0
 """Seconds in which a node must have looked."""

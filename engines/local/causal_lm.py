@@ -16,7 +16,7 @@ from engines.local.decoder_layers import is_known, run_layers
 from engines.local.kv_cache import Slots
 from engines.local.packed_linear import PackedLinear, can_pack, pack_linear
 from engines.protocol import EngineError
-from engines.weights import load, resolved_device
+from engines.weights import head_of, load, model_folder, resolved_device
 from kernels.attention import blocks, tiles
 from kernels.logprobs import Head, selected_logprobs
 from kernels.packing import Ints, Packed, Row, pack, sees
@@ -40,12 +40,20 @@ class LanguageModel:
     Attributes:
         positions: the longest sequence, in tokens.
         vocabulary: the number of logits.
+        tokens: how many of them are of a token of the tokenizer; the others are padding.
+        embedded: the number of tokens that have an embedding.
         end_ids: the tokens that stop generation.
         turn_end: the token with which the chat template ends a turn.
     """
 
     def __init__(self, binding: Binding) -> None:
         self.name = str(binding.model)
+        if head_of(str(model_folder(binding))) is not None:
+            raise EngineError(
+                f"{self.name} is a classification model, which gives rewards and writes nothing: "
+                "bind the role to a language model, or use it in a stage that asks for rewards "
+                "(annotators.Reward)"
+            )
         self.model, self.tokenizer = load(binding)
         self.device = torch.device(resolved_device(binding))
         self.dtype = self.model.dtype
@@ -59,6 +67,9 @@ class LanguageModel:
             scale=self._logit_scale(),
         )
         self.vocabulary = self._predictor.vocabulary
+        self.tokens = min(self.vocabulary, max(self.tokenizer.get_vocab().values()) + 1)
+        embeddings: Any = self.model.get_input_embeddings()
+        self.embedded: int = embeddings.num_embeddings
         self.positions = self._longest()
         self.end_ids, self.turn_end = self._ends()
         implementation = self.config._attn_implementation

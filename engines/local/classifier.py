@@ -12,6 +12,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig
 
+from engines.adapters import adapted, merge_first
 from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer, AnswerTokens
 from engines.local.cpu_threads import default_threads
@@ -79,6 +80,9 @@ class Classifier(ABC):
         """
         self._binding = binding
         self._folder = model_folder(binding)
+        if adapted(self._folder) is not None:
+            kind = self.auto_class.__name__.removeprefix("AutoModelFor")
+            raise merge_first(binding.model, f"a {self.head.kind} needs", kind=kind)
         self._device = resolved_device(binding)
         self._batch_tokens = batch_tokens or _BATCH_TOKENS[self._device.startswith("cpu")]
         try:

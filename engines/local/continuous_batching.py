@@ -87,7 +87,7 @@ class Decoder:
         # Two threads decode a narrow model a little faster on idle cores, but several times slower
         # if another process computes too.
         self._narrow = model.device.type == "cpu" and model.config.hidden_size < WIDE
-        self._sampler = Sampler(model.device)
+        self._sampler = Sampler(model.device, tokens=model.tokens)
         self._slots = self._empty()
 
     def fits(self, sequence: RunningSequence, others: Sequence[RunningSequence]) -> bool:

@@ -58,6 +58,7 @@ class TransformersEngine(Engine):
         self._gpu = model.device.type == "cuda"
         self._open = True
         self._positions = model.positions
+        self._embedded = model.embedded
         self.turn_end = model.turn_end
         self._tokenizer = model.tokenizer
         self._arguments = binding.template_arguments
@@ -142,7 +143,7 @@ class TransformersEngine(Engine):
         ids = self._prompts.get(rendered.text)
         if ids is None:
             with self._lock:
-                ids = tuple(prompt_ids(self._tokenizer, rendered.text))
+                ids = self._known(prompt_ids(self._tokenizer, rendered.text))
             self._prompts[rendered.text] = ids
             if len(self._prompts) > _KEPT_PROMPTS:
                 self._prompts.popitem(last=False)
@@ -162,7 +163,17 @@ class TransformersEngine(Engine):
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         with self._lock:
-            return tuple(token_ids(self._tokenizer, text))
+            return self._known(token_ids(self._tokenizer, text))
+
+    def _known(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """``ids``, if the model has an embedding of each. Raises `RowError` if not."""
+        if (last := max(ids, default=0)) >= self._embedded:
+            raise RowError(
+                f"the text has the token {self._tokenizer.convert_ids_to_tokens(last)!r} "
+                f"(id {last}), and the model has only {self._embedded} embeddings: tokens were "
+                "added to the tokenizer without model.resize_token_embeddings"
+            )
+        return tuple(ids)
 
     async def _logprobs(self, ids: tuple[int, ...], targets: Sequence[Spelling]) -> LogProbs:
         answer: LogProbs = await self._ask(

@@ -18,8 +18,11 @@ class Sampler:
     tokens, and change all tokens after.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, tokens: int | None = None) -> None:
+        """``tokens``: how many of the first logits are of a token; None if all are. Others, with
+        which models pad their vocabulary, are never sampled."""
         self._device = device
+        self._tokens = tokens
 
     def draw(
         self, logits: torch.Tensor, sampling: Sequence[Sampling], noise: Sequence[float]
@@ -51,7 +54,8 @@ class Sampler:
         shifted = logits - peak
         weights = shifted.exp()
         total = weights.sum(dim=-1)
-        tokens = self._choose(shifted, weights, sampling, noise)
+        some = slice(self._tokens)
+        tokens = self._choose(shifted[:, some], weights[:, some], sampling, noise)
         chosen = shifted.gather(1, tokens[:, None])[:, 0]
         logprobs = (chosen - total.log()).clamp(max=0.0)
         return tokens.tolist(), logprobs.tolist()

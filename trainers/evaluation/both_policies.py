@@ -1,27 +1,21 @@
 """Runs a coroutine for each row with the weights before and after training."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
-from engines.bindings import Binding
 from engines.context import Context
 from engines.model import Models
 from engines.operators.collect import FailedRows
 from engines.operators.rebinding import with_weights
 from engines.operators.run_rows import Failed, run_rows
 from engines.protocol import EngineError
-from engines.weights import model_folder, read_json
+from engines.weights import head_of
 from schemas import Usage
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_HEADS: Mapping[str, Literal["SEQ_CLS", "TOKEN_CLS"]] = {
-    "ForSequenceClassification": "SEQ_CLS",
-    "ForTokenClassification": "TOKEN_CLS",
-}
 
 
 def one_checkpoint(tables: Mapping[str, pl.DataFrame], name: str, context: Context) -> Any:
@@ -36,15 +30,6 @@ def one_checkpoint(tables: Mapping[str, pl.DataFrame], name: str, context: Conte
             f"needed, but stage {name!r} gave {tables[name].height}"
         )
     return tables[name].row(0, named=True)
-
-
-def head_of(weights: str) -> Literal["SEQ_CLS", "TOKEN_CLS"] | None:
-    """The task type of a model with a reward head: of whole answers, or of their steps. None for a
-    language model."""
-    config = model_folder(Binding(model=weights)) / "config.json"
-    names = read_json(config).get("architectures") or [] if config.is_file() else []
-    heads = [head for name in names for end, head in _HEADS.items() if name.endswith(end)]
-    return heads[0] if heads else None
 
 
 def with_both_policies(

@@ -14,7 +14,7 @@ from engines.operators.collect import FailedRows
 from engines.operators.row_operator import RowOperator
 from engines.protocol import EngineError
 from engines.reward_heads import of_heads
-from engines.weights import reward_outputs
+from engines.weights import head_of, reward_outputs
 from schemas import (
     Checkpoints,
     Pairs,
@@ -28,7 +28,7 @@ from schemas import (
     named_rows,
     rows,
 )
-from trainers.evaluation.both_policies import head_of, one_checkpoint, with_both_policies
+from trainers.evaluation.both_policies import one_checkpoint, with_both_policies
 from trainers.training.tokenization import one_answer
 
 SIDES = ("chosen", "rejected")

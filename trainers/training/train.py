@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from transformers import AutoConfig, GenerationConfig
 
+from engines.adapters import adapted, merge_first
 from engines.bindings import Binding
 from engines.chat.template import turn_end
 from engines.context import Context
@@ -156,11 +157,8 @@ def _require_memory(need: Need, where: str) -> None:
 
 
 def _refuse_adapter(binding: Binding, where: str) -> None:
-    if (model_folder(binding) / "adapter_config.json").exists():
-        raise EngineError(
-            f"{where}: {binding.model} is an adapter: merge it into its base model "
-            "(merge_and_unload), save that, and bind the role to it"
-        )
+    if adapted(model_folder(binding)) is not None:
+        raise merge_first(f"{where}: {binding.model}", "a training needs")
 
 
 def _read(binding: Binding) -> tuple[Any, Any, int]:

@@ -2,16 +2,18 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from engines.bindings import Binding
 from engines.local.engine import TransformersEngine
-from engines.protocol import Generation, RowError, Sampling
+from engines.protocol import EngineError, Generation, RowError, Sampling
 from engines.weights import load
 from kernels.noise import uniforms
 
@@ -160,6 +162,40 @@ def test_the_models_length_limits_the_text(make_tiny_model, tmp_path: Path):
     with pytest.raises(RowError, match=r"40 tokens and the model takes 40"):
         opened.render([{"role": "user", "content": "x" * 37}])
     asyncio.run(opened.close())
+
+
+def test_a_padded_vocabulary_gives_only_tokens(tiny_model: Path, tmp_path: Path):
+    model, tokenizer = load(Binding(model=str(tiny_model), device="cpu"))
+    known = len(tokenizer)
+    model.resize_token_embeddings(known + 60, mean_resizing=False)
+    model.get_input_embeddings().weight[known:] = model.get_input_embeddings().weight[100] * 1.5
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    opened = TransformersEngine(Binding(model=str(tmp_path), device="cpu"))
+    texts = write(opened, list(range(30)), Sampling(max_tokens=16)).values()
+    assert max(token for text in texts for token in text.token_ids) < known
+    asyncio.run(opened.close())
+
+
+def test_a_token_without_embedding_is_one_rows_fault(tiny_model: Path, tmp_path: Path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    tokenizer.add_tokens([" apples"])
+    tokenizer.save_pretrained(tmp_path)
+    opened = TransformersEngine(Binding(model=str(tmp_path), device="cpu"))
+    with pytest.raises(RowError, match=r"' apples'.*only 261 embeddings.*resize_token_embeddings"):
+        opened.render(asks(0))
+    with pytest.raises(RowError, match=r"' apples'"):
+        asyncio.run(opened.score(opened.render(asks(1)), ["4 apples"], end=[True]))
+    assert len(write(opened, [1], Sampling(max_tokens=4))) == 1
+    asyncio.run(opened.close())
+
+
+def test_a_classifier_writes_nothing(tiny_model: Path, tmp_path: Path):
+    AutoModelForSequenceClassification.from_pretrained(tiny_model).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path)
+    with pytest.raises(EngineError, match=r"is a classification model.*a language model"):
+        TransformersEngine(Binding(model=str(tmp_path), device="cpu"))
 
 
 def test_a_begun_answer_is_continued(engine: TransformersEngine):

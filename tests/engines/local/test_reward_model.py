@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from engines.bindings import Binding
 from engines.opening import open_engine
-from engines.protocol import Dropout, Rewards
+from engines.protocol import Dropout, EngineError, Rewards
 
 ASKED: list[tuple[str, Dropout | None]] = [
     ("4", None),
@@ -24,8 +25,6 @@ ASKED: list[tuple[str, Dropout | None]] = [
 @pytest.fixture(scope="module")
 def binding(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Binding:
     """A reward model of the tiny model's body."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
     folder = tmp_path_factory.mktemp("reward")
     model = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
     with torch.no_grad():
@@ -33,6 +32,18 @@ def binding(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Bindi
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
     return Binding(model=str(folder), device="cpu", dtype="float32")
+
+
+def test_labels_that_are_no_reward_are_named(tiny_model: Path, tmp_path: Path) -> None:
+    labels = {0: "safe", 1: "toxic"}
+    AutoModelForSequenceClassification.from_pretrained(
+        tiny_model, num_labels=2, id2label=labels
+    ).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path)
+    engine = open_engine(Binding(model=str(tmp_path), device="cpu"))
+    prompt = engine.render([{"role": "user", "content": "How many?"}])
+    with pytest.raises(EngineError, match=r"classifier of 2 labels \(safe, toxic\)"):
+        asyncio.run(engine.reward(prompt, "4"))
 
 
 def rewards(binding: Binding, *, together: bool) -> list[Rewards]:

@@ -46,6 +46,15 @@ def test_draws_follow_the_filtered_distribution(temperature, top_p, top_k, seed)
     assert logprobs == pytest.approx(logits.log_softmax(-1)[tokens].tolist(), abs=1e-5)
 
 
+@pytest.mark.parametrize("sampling", [Sampling(temperature=0), Sampling(), Sampling(top_k=2)])
+def test_logits_of_no_token_are_never_drawn(sampling):
+    logits = torch.tensor([[0.0, 1.0, 0.9, 5.0, 5.0]]).expand(100, -1)
+    noise = ((np.arange(100) + 0.5) / 100).tolist()
+    tokens, logprobs = Sampler(torch.device("cpu"), tokens=3).draw(logits, [sampling] * 100, noise)
+    assert max(tokens) < 3
+    assert logprobs == pytest.approx(logits[0].log_softmax(-1)[tokens].tolist(), abs=1e-5)
+
+
 def test_rows_keep_their_own_parameters():
     logits = torch.tensor([[0.0, 1.0, 0.9]]).expand(4, -1)
     sampling = [
