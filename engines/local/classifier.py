@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from abc import ABC, abstractmethod
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,8 +37,9 @@ fit its cache."""
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """A request for the rewards of one answer."""
+    """A request for the rewards of one answer. Earlier ones have lower numbers."""
 
+    number: int
     tokens: AnswerTokens
     dropout: Dropout | None
     rewards: "asyncio.Future[list[float]]"
@@ -96,7 +98,8 @@ class Classifier(ABC):
         padding = getattr(self.config, "pad_token_id", None)
         self._padding: int = tokenizer.pad_token_id or 0 if padding is None else padding
         self._model: Any = None
-        self._waiting: list[Request] = []
+        self._received = 0
+        self._waiting: defaultdict[int, deque[Request]] = defaultdict(deque)  # By width.
         self._serving: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(
             1, "reward-model", torch.set_num_threads, (default_threads(),)
@@ -113,11 +116,13 @@ class Classifier(ABC):
         """As `engines.protocol.Engine.reward`. Simultaneous requests of one width share forward
         passes."""
         tokens = self._answers.tokens(prompt, text, step_ends, end=end)
-        request = Request(tokens, dropout, asyncio.get_running_loop().create_future())
-        self._waiting.append(request)
+        rewards = asyncio.get_running_loop().create_future()
+        request = Request(self._received, tokens, dropout, rewards)
+        self._received += 1
+        self._waiting[request.width].append(request)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
-        return Rewards(tuple(await request.rewards), len(tokens.ids))
+        return Rewards(tuple(await rewards), len(tokens.ids))
 
     async def close(self) -> None:
         """Free the model's memory. A call in flight is cancelled."""
@@ -157,9 +162,9 @@ class Classifier(ABC):
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                count = 0
-                while count < len(self._waiting):
-                    count = len(self._waiting)
+                received = -1
+                while received < self._received:
+                    received = self._received
                     await asyncio.sleep(_GATHER_SECONDS)
                 if batch := self._next_batch():
                     await self._answer(batch)
@@ -168,11 +173,15 @@ class Classifier(ABC):
 
     def _next_batch(self) -> list[Request]:
         """The oldest request and others of its width, up to the size of a batch."""
-        waiting = [request for request in self._waiting if not request.rewards.done()]
-        alike = [request for request in waiting if request.width == waiting[0].width]
-        batch = alike[: max(1, self._batch_tokens // alike[0].width)] if alike else []
-        taken = set(map(id, batch))
-        self._waiting = [request for request in waiting if id(request) not in taken]
+        batch: list[Request] = []
+        while self._waiting and not batch:
+            width, alike = min(self._waiting.items(), key=lambda queue: queue[1][0].number)
+            while alike and len(batch) < max(1, self._batch_tokens // width):
+                request = alike.popleft()
+                if not request.rewards.done():  # Else nobody waits for it any more.
+                    batch.append(request)
+            if not alike:
+                del self._waiting[width]
         return batch
 
     async def _answer(self, batch: Sequence[Request]) -> None:
