@@ -94,7 +94,10 @@ class GradeVotes(JudgingItems):
         refused = [refusal for *_, refusal in votes]
         read = partial(read_grade, scale=self.scale)
         verdict = polled(texts, read, "mean", refused=refused) if texts else None
-        error = "no judgement about it" if verdict is None else verdict.error
+        none = "no judgement about it" + (
+            "" if self.meta is None else f" has a score of {self.meta}"
+        )
+        error = none if verdict is None else verdict.error
         parameters = {"votes": self.votes, "kept": self.kept, "scale": list(self.scale)}
         return (
             item.response_id,
