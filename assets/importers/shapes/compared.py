@@ -47,7 +47,9 @@ def by_word(row: Row) -> Preference:
     (AlpacaEval's weighted annotators) prefers the nearer answer: the first with weight 2 − p, or
     the second with weight p − 1.
     """
-    value = row.get("preference")
+    if "preference" not in row:
+        raise ShapeError(f"no column 'preference'; there is {', '.join(map(repr, row))}")
+    value = row["preference"]
     if isinstance(value, str) and (word := re.sub(r"[\s\[\]]", "", value.lower())) in _WORDS:
         return Preference(_WORDS[word])
     try:

@@ -68,6 +68,13 @@ def test_feedback_in_words_is_no_preference(read: Any) -> None:
     assert read("prompt-completion", row, **columns).solutions[0].text == "a"
 
 
+def test_a_column_that_is_missing_is_said(read: Any) -> None:
+    row = {"prompt": "?", "response_a": "a", "response_b": "b", "better": "A"}
+    with pytest.raises(ValueError, match=r"no column 'preference'; there is .*'better'"):
+        read("comparison", row)
+    assert read("comparison", row, preference="better").preference.chosen == 0
+
+
 def test_conversations_of_an_arena(read: Any) -> None:
     asked = {"role": "user", "content": "A tree?"}
     row = {
