@@ -7,7 +7,9 @@ from typing import Any
 from upath import UPath
 
 from generators.sources.columns import Columns, SourceError
-from generators.sources.file_rows import content_revision, files_stamp
+from generators.sources.file_kinds import refuse_pointer
+from generators.sources.file_rows import content_revision, files_stamp, format_of
+from generators.sources.parquet_rows import row_reader
 from schemas import SourceRowError
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -80,6 +82,15 @@ class HubDataset(Columns):
         assert self._folder is not None
         return sorted((file for file in self._folder.rglob("*") if file.is_file()), key=str)
 
+    def _refuse_pointers(self) -> None:
+        """Check that no file of a folder is a Git LFS pointer or empty, which `datasets` does not
+        tell. Only for a folder that cannot be read: other splits may be such files."""
+        for file in self._folder_files if self._folder is not None else []:
+            with file.open("rb") as stream:
+                refuse_pointer(file, stream)
+                if format_of(file) is not None and not stream.read(1):
+                    raise SourceError(f"{file} is empty")
+
     def _resolved(self) -> str:
         """The commit that is read; for a folder, a hash of its files."""
         if self._folder is not None:
@@ -110,6 +121,7 @@ class HubDataset(Columns):
             )
         # A wrong split, a missing config, no network: each raises another class, of three packages.
         except Exception as error:
+            self._refuse_pointers()
             raise SourceError(
                 f"cannot open {self._name} at {revision[:12]}: {_words(error)}. Check `dataset`, "
                 "`config` and `split`, the network and HF_TOKEN"
@@ -118,11 +130,14 @@ class HubDataset(Columns):
     def _each(self, rows: Any, start: int) -> Iterator[Mapping[str, Any]]:
         number = start
         try:
+            # Rows of JSON have no features before they are read, and no numbers of 32 bits.
+            read = row_reader(rows.features.arrow_schema, json_read=True) if rows.features else dict
             for row in rows:
-                yield row
+                yield read(row)
                 number += 1
         # Damaged files, changed columns, a lost connection: nothing after this row can be read.
         except Exception as error:
+            self._refuse_pointers()
             raise SourceError(
                 f"{self._name} cannot be read after row {number}: {_words(error)}"
             ) from error

@@ -59,41 +59,37 @@ def parquet_columns(file: UPath) -> list[str]:
 
 def _each(batch: Any) -> Iterator[Mapping[str, Any] | str]:
     try:
-        yield from map(_decoder(batch.schema), batch.to_pylist())
+        yield from map(row_reader(batch.schema), batch.to_pylist())
     # Text that is not UTF-8 and times beyond the calendar have no value in Python.
     except (ValueError, OverflowError):
         for place in range(batch.num_rows):
             try:
-                yield from map(_decoder(batch.schema), batch.slice(place, 1).to_pylist())
+                yield from map(row_reader(batch.schema), batch.slice(place, 1).to_pylist())
             except (ValueError, OverflowError) as error:
                 yield f"a value cannot be read: {error}"
 
 
-def _decoder(schema: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def row_reader(
+    schema: Any, *, json_read: bool = False
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """A function that reads the JSON of a row (``datasets`` and exports write messages as JSON),
-    and its numbers of 32 bits and fewer by `single`."""
-    readers = {field.name: _reader(field.type) for field in schema}
+    unless it is read already, and its numbers of 32 bits and fewer with the fewest digits that tell
+    them apart: 0.1, not 0.10000000149011612."""
+    readers = {field.name: _reader(field.type, json_read) for field in schema}
     columns = [(name, read) for name, read in readers.items() if read is not None]
     return lambda row: row | {name: read(row[name]) for name, read in columns}
 
 
-def single(number: float) -> float:
-    """A number of at most 32 bits with the fewest digits that tell it apart: 0.1, not
-    0.10000000149011612."""
-    import numpy as np
-
-    return float(str(np.float32(number)))
-
-
-def _reader(kind: Any) -> Callable[[Any], Any] | None:
+def _reader(kind: Any, json_read: bool) -> Callable[[Any], Any] | None:
     """A function that reads a value of this type; None if it is one as it is."""
+    import numpy as np
     import pyarrow as pa
 
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        inside = _reader(kind.value_type)
+        inside = _reader(kind.value_type, json_read)
         return inside and _known(lambda given: list(map(inside, given)))
     if pa.types.is_struct(kind):
-        inner = {field.name: _reader(field.type) for field in kind}
+        inner = {field.name: _reader(field.type, json_read) for field in kind}
         fields = {name: read for name, read in inner.items() if read is not None}
         return (
             _known(lambda given: given | {n: fields[n](given[n]) for n in fields})
@@ -101,8 +97,12 @@ def _reader(kind: Any) -> Callable[[Any], Any] | None:
             else None
         )
     if isinstance(kind, pa.JsonType):
-        return _known(json.loads)
-    return _known(single) if pa.types.is_float16(kind) or pa.types.is_float32(kind) else None
+        return None if json_read else _known(json.loads)
+    if pa.types.is_float16(kind):
+        return _known(lambda given: float(str(np.float16(given))))
+    return (
+        _known(lambda given: float(str(np.float32(given)))) if pa.types.is_float32(kind) else None
+    )
 
 
 def _known(read: Callable[[Any], Any]) -> Callable[[Any], Any]:

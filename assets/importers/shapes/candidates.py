@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 from assets.importers.shapes.reading import attempted, listing, prompt_messages, rated, text
@@ -20,26 +19,28 @@ def candidates(row: Row) -> Sample:
     that more is better.
     """
     answers = listing(row, "answers")
-    beside = (_beside(row, name, answers) for name in ("ratings", "rationales", "models"))
-    solutions = (
-        attempted(partial(_solution, *each, what), what)
-        for number, each in enumerate(zip(answers, *beside, strict=True))
-        for what in [f"answer {number}"]
+    ratings, rationales, models = (
+        _beside(row, name, answers) for name in ("ratings", "rationales", "models")
     )
+    solutions = []
+    for number, given in enumerate(answers):
+        what = f"answer {number}"
+        about = {"rating": ratings[number], "model": models[number], "why": rationales[number]}
+        solutions.append(attempted(partial(_solution, given, what, **about), what))
     return Sample(prompt_messages(row, cut=True), tuple(solutions))
 
 
 def _beside(row: Row, name: str, answers: Sequence[Any]) -> Sequence[Any]:
     """The list ``name`` of an entry for each answer; of None if the row has none."""
     if row.get(name) is None:
-        return list(repeat(None, len(answers)))
+        return [None] * len(answers)
     entries = listing(row, name)
     if len(entries) != len(answers):
         raise ShapeError(f"{name!r} has {len(entries)} entries for {len(answers)} of 'answers'")
     return entries
 
 
-def _solution(given: Any, rating: Any, rationale: Any, model: Any, what: str) -> Solution:
+def _solution(given: Any, what: str, *, rating: Any, model: Any, why: Any) -> Solution:
     about = given if isinstance(given, Mapping) else {"answer": given}
     name = next((name for name in _TEXTS if name in about), _TEXTS[0])
     scores: list[SampleScore | str] = []
@@ -48,7 +49,7 @@ def _solution(given: Any, rating: Any, rationale: Any, model: Any, what: str) ->
         scores.append(rank if rank.value is None else SampleScore("rank", -rank.value))
     rating = about.get("score", about.get("rating", rating))
     if rating is not None:
-        scores.append(rated("rating", rating, raw=rationale))
+        scores.append(rated("rating", rating, raw=why))
     return Solution(
         (text(about, name, of=what),), model=about.get("model", model), scores=tuple(scores)
     )

@@ -7,6 +7,7 @@ import pytest
 
 from generators import HubDataset, SourceError
 from schemas import SourceRowError
+from schemas.git_lfs import POINTER
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,17 @@ def test_a_split_is_read_in_order(folder):
     assert asked(read) == [f"train {n}" for n in range(5)]
     assert [row["reference"] for row in read] == list("01234")
     assert asked(source(folder, split="test").prompts()) == [f"test {n}" for n in range(5)]
+
+
+def test_numbers_of_32_bits_are_those_that_were_written(tmp_path):
+    rows = pl.DataFrame({"question": ["a", "b"], "answer": [0.1, None]})
+    rows.cast({"answer": pl.Float32}).write_parquet(tmp_path / "train.parquet")
+    assert [row["reference"] for row in source(tmp_path, reference="answer").prompts()] == [
+        "0.1",
+        None,
+    ]
+    _, read = source(tmp_path).rows()
+    assert [row["answer"] for row in read] == [0.1, None]
 
 
 def test_a_refresh_goes_on_where_the_last_one_stopped(folder):
@@ -93,6 +105,16 @@ def test_without_the_hub_the_error_says_what_to_do(monkeypatch, fields, message)
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     with pytest.raises(SourceError, match=message):
         source("someone/tasks", **fields).prompts()
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "train.jsonl"])
+@pytest.mark.parametrize(
+    ("content", "words"), [(POINTER + b"spec/v1\n", "Git LFS pointer"), (b"", "is empty")]
+)
+def test_a_file_that_is_none_is_named(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=f"{name} is .*{words}|{name} {words}"):
+        list(source(tmp_path).prompts())
 
 
 def test_a_damaged_file_is_said_not_skipped(tmp_path):
