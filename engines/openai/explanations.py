@@ -4,6 +4,7 @@ Servers repeat keys in their own messages, so these are cleaned too.
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -17,6 +18,11 @@ from schemas.wrong_values import what_is_wrong
 
 _AGAIN = frozenset({SILENT, UNREADABLE, 408, 409, 425, 429})
 _REFUSED = frozenset({400, 413, 422})
+_TOO_LONG = re.compile(r"context (length|window|size)|max_(completion_)?tokens", re.IGNORECASE)
+_ROOM = (
+    ". The prompt and max_tokens must fit the model's context together: set a smaller max_tokens "
+    "(defaults of the role, or of the stage) or leave out longer prompts"
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Explanations:
         if status == 402:
             return EngineError(f"{self} has no credit left for this key: {message}")
         if status in _REFUSED:
-            return RowError(f"{self} refuses the prompt ({status}): {message}")
+            hint = _ROOM if _TOO_LONG.search(message) else ""
+            return RowError(f"{self} refuses the prompt ({status}): {message}{hint}")
         if not passes(failure):
             return EngineError(f"{self} {self.words(failure)}")
         if waited is None:

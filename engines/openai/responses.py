@@ -106,7 +106,10 @@ class ChatChoice(BaseModel):
 
     @property
     def token_logprobs(self) -> tuple[float, ...]:
-        """One log-prob per token; empty if one of them is unknown."""
+        """One log-prob per token; empty if one of them is unknown or the last ones are missing."""
+        text, said = self.message.content or "", "".join(token.token for token in self.tokens)
+        if text.startswith(said) and text[len(said) :].strip():
+            return ()
         known = [
             token.logprob for token in self.tokens if token.logprob is not None and token.known
         ]

@@ -17,7 +17,7 @@ def test_a_refused_prompt_costs_its_row_only(provider: Provider, url: str) -> No
         engine = OpenAIEngine(binding(url))
         prompt = engine.render(MESSAGES)
         provider.replies = [error(400, "maximum context length is 1024 tokens")]
-        with pytest.raises(RowError, match="maximum context length is 1024 tokens"):
+        with pytest.raises(RowError, match=r"context length is 1024 .*a smaller max_tokens"):
             await engine.generate(prompt, Sampling(), 0)
         assert (await engine.generate(prompt, Sampling(), 0)).text == "seven"
         await engine.close()
@@ -120,6 +120,17 @@ def test_an_answer_without_its_logprobs_costs_no_other_its_own(
     assert (first.text, first.logprobs) == ("seven", ())
     assert second.logprobs == (-0.5,) * 5
     assert len(provider.posts) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [(["sev"], False), (["sev", "en"], True), (["se", "ven", "<end>"], True)]
+)
+def test_logprobs_of_a_part_of_the_text_are_none(
+    said: list[str], known: bool, provider: Provider, url: str
+) -> None:
+    tokens = [{"token": token, "logprob": -0.5} for token in said]
+    provider.replies = [changed(provider, {"logprobs": {"content": tokens}})]
+    assert ask(binding(url)).logprobs == ((-0.5,) * len(said) if known else ())
 
 
 def test_alternatives_that_are_null_leave_the_logprobs(provider: Provider, url: str) -> None:
