@@ -58,9 +58,10 @@ HALVED = {
 }
 """How many rows of recipes that learn from parts of the prompts: of a single prompt all answers may
 be alike, and then nothing is learnt."""
-MOST = {"epochs": 1, "k": 4, "max_steps": 2, "n": 8, "simulations": 12}
+MOST = {"epochs": 1, "k": 4, "max_steps": 2, "n": 4, "simulations": 12}
 """The most rollouts, samples and simulations that a stage asks for, and steps and epochs that it
-trains for: they are most of the time of the recipes with many."""
+trains for: they are most of the time of the recipes with many. Of the held-out prompts, which are
+two, there are twice as many samples: some must be right and some wrong."""
 LISTED = 4
 """Rows of each table that are looked at as a report shows them."""
 NAMES = sorted(
@@ -140,8 +141,8 @@ def _smaller(project: Project, name: str) -> dict[str, int]:
     return {
         f"{stage}.{parameter}": most
         for stage, told in project.recipes[name].stages.items()
-        for parameter, most in MOST.items()
-        if told.get(parameter, 0) > most
+        for parameter, least in MOST.items()
+        if told.get(parameter, 0) > (most := least * (1 + (told.get("of") == "held_out")))
     }
 
 
