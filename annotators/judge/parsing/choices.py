@@ -79,6 +79,8 @@ _NO_TIE = re.compile(
     r".*\b(?:or|but|slight\w*|lean\w*|prefer\w*|however|though|except)\b", re.I | re.S
 )
 _OPTION = re.compile(r"[\W_]*(?:(?:or|and|maybe|perhaps|possibly|then)\b\W*)*", re.I)
+_LISTED = re.compile(r"(?:[^\w<>=≡]*\b[ABC]\b)+[^\w<>=≡]*\Z")
+"""Options after a choice, of which it is only the first ("A, B, C")."""
 _WINS = re.compile(r"\b([AB]) (?:(?P<good>✓|is (?:correct|right)\b)|[<>=] [AB]\b)")
 _ITEM = re.compile(r"(?:\A|[.;,|\n])[ ]*([AB])[):](?!\w)")
 _HEADING = re.compile(rf"(?:the )?{NOUN} ?\(?[ab]\b\W{{0,3}}:", re.I)
@@ -216,8 +218,9 @@ def _stands(rest: str, credit: float) -> bool:
     """Whether the text after a choice leaves the choice unchanged."""
     option = _OPTION.match(rest)
     other = _decided(rest[option.end() if option else 0 :], alone=True)
+    listed = {CREDIT[letter] for letter in re.findall("[ABC]", rest) if _LISTED.match(rest)}
     hedged = _HEDGED.match(rest) or (credit == CREDIT[TIE] and _NO_TIE.match(rest))
-    return not hedged and ({other} - {None} | _won(rest)) <= {credit}
+    return not hedged and ({other} - {None} | listed | _won(rest)) <= {credit}
 
 
 def _won(words: str) -> set[float]:
