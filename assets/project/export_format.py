@@ -26,6 +26,8 @@ def recipe_format(
     """
     last = {stage.gives: stage for stage in stages}
     data = exported_stage(stages)
+    if data:
+        last[data.gives] = data
     name, shape = format_of([data.gives] if data else list(last), name)
     stage = next((last[table] for table in shape.converters if table in last), None)
     if stage is None:

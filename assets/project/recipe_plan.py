@@ -20,9 +20,11 @@ from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
     Demonstrations,
+    Nodes,
     Operator,
     Pairs,
     Prompts,
+    Responses,
     Scores,
     StepLabels,
     Table,
@@ -40,6 +42,8 @@ the held-out prompts that policies are validated on."""
 
 EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
 """The tables that recipes are run for: models are trained on them."""
+
+_TEXTS: tuple[type[Table], ...] = (Prompts, Responses, Nodes, *EXPORTED)
 
 MODELS = {
     "CAUSAL_LM": "a language model",
@@ -206,8 +210,15 @@ def with_read(stages: Sequence[Stage], names: Collection[str]) -> list[Stage]:
 
 
 def exported_stage(stages: Sequence[Stage]) -> Stage | None:
-    """The last stage that gives a table of `EXPORTED`; None if there is none."""
-    return next((stage for stage in reversed(stages) if stage.gives in EXPORTED), None)
+    """The last stage that gives a table of `EXPORTED`, if possible about the refresh's prompts:
+    pairs of held-out prompts, on which a reward is measured, are not what a recipe makes. None if
+    there is none."""
+    about = {"prompts"}
+    for stage in stages:
+        if stage.gives in _TEXTS and not about.isdisjoint(stage.reads):
+            about.add(stage.name)
+    exported = [stage for stage in reversed(stages) if stage.gives in EXPORTED]
+    return next((stage for stage in exported if stage.name in about), next(iter(exported), None))
 
 
 def _trains_policy(stage: Stage) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assets.config.errors import RecipeError, UnfitError
-from assets.project.recipe_plan import plan
+from assets.project.recipe_plan import exported_stage, plan
 from assets.project.role_check import check_roles
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
@@ -180,6 +180,20 @@ def test_the_floor_of_a_margin_is_that_of_the_model_whose_choices_are_the_scores
     }
     (origin,) = [stage.origins for stage in stages if stage.name == "by_graded"]
     assert origin["min_standard_margin"] == "profile chat"
+
+
+def test_what_a_recipe_makes_is_not_what_it_is_measured_on() -> None:
+    pairs = {"use": "filters.BestWorst", "of": "responses", "by": "scores"}
+    scores = {"use": "annotators.Likelihood", "of": "responses"}
+    stages = {"responses": SAMPLE, "scores": scores, "pairs": pairs}
+    stages |= {
+        "unseen": SAMPLE | {"of": "held_out"},
+        "unseen_scores": scores | {"of": "unseen", "prompts": "held_out"},
+        "unseen_pairs": pairs | {"of": "unseen", "by": "unseen_scores", "prompts": "held_out"},
+    }
+    made = exported_stage(plan(stages, file="f", roles=ROLES))
+    assert made is not None
+    assert made.name == "pairs"
 
 
 def test_scores_of_tokens_are_of_the_tokenizer_of_the_trained_model(
