@@ -19,7 +19,8 @@ def recipe_format(
         name: The name of the format; by default the one that fits.
 
     Returns:
-        The format's name, the format, and the last stage that gives a table it is made from.
+        The format's name, the format, and the stage that it is made from: what the recipe makes, or
+        the last that gives such a table.
 
     Raises:
         FactoryError: There is no such format, or no stage gives such a table.

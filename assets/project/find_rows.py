@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 def data_stage(project: Project, recipe: str) -> tuple[str, type[Table]]:
     """The stage whose rows a recipe is run for, and its table.
 
-    It is the last stage that gives a table of `assets.project.recipe_plan.EXPORTED`.
-
     Raises:
         FactoryError: The recipe has no such stage.
     """

@@ -56,7 +56,7 @@ from assets.project.implied import implied, implied_measure
 from assets.project.import_path import built
 from assets.project.measure import Measure
 from assets.project.publish import PUBLISHED, Publish, check_publish, refused_format
-from assets.project.recipe_plan import GIVEN, Stage, plan
+from assets.project.recipe_plan import GIVEN, Stage, plan, with_exported
 from assets.project.refusal import REFUSED
 from assets.project.role_check import check_roles
 from assets.project.source import SourceSpec
@@ -141,6 +141,7 @@ class RecipeSpec(Declaration):
     rows: int = Field(default=512, ge=1, strict=True)
     schedule: RecipeSchedule | None = None
     publish: Publish | None = None
+    exports: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     gate: Rule = "no_worse"
 
@@ -329,6 +330,8 @@ class RecipeSpec(Declaration):
         specs = changed_specs(specs, {name: each.value for name, each in follows.items()})
         origins = {name: f"stage {each.by}" for name, each in follows.items()}
         stages = [with_origins(stage, origins) for stage in plan(specs, file=file, roles=roles)]
+        if self.exports is not None:
+            stages = with_exported(stages, self.exports, file=file)
         check_templates(stages, roles, file=file, folder=Path(self.file).parent)
         return Plan(stages, roles, specs)
 

@@ -6,7 +6,7 @@ are bound to their roles.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Stage:
         batch_of: The stage in the recipe that it is made from, if it is of one of several batches
             (`assets.project.batches`).
         weights: For roles that an earlier batch has trained, the stage that did.
+        exported: Whether the recipe names it as what it makes.
         origins: Where parameters come from that the recipe does not set: from the profile of the
             model, for example, or from this run. Of all others it sets the value, or the operator
             has a default.
@@ -85,6 +86,7 @@ class Stage:
     sources: tuple[str, ...] = ()
     batch_of: str | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
+    exported: bool = False
 
     @property
     def declared(self) -> str:
@@ -209,10 +211,25 @@ def with_read(stages: Sequence[Stage], names: Collection[str]) -> list[Stage]:
     return [stage for stage in stages if stage.name in needed]
 
 
+def with_exported(stages: Sequence[Stage], name: str, *, file: Path | str) -> list[Stage]:
+    """``stages``, of which the one of ``name`` is what the recipe makes.
+
+    Raises:
+        RecipeError: There is no such stage, or it gives no table of `EXPORTED`.
+    """
+    fitting = [stage.declared for stage in stages if stage.gives in EXPORTED]
+    if name not in fitting:
+        problem = f"no stage {name!r} gives pairs, step labels or demonstrations; "
+        raise RecipeError(problem + near(name, fitting), file=file, field="exports")
+    return [replace(stage, exported=stage.declared == name) for stage in stages]
+
+
 def exported_stage(stages: Sequence[Stage]) -> Stage | None:
-    """The last stage that gives a table of `EXPORTED`, if possible about the refresh's prompts:
-    pairs of held-out prompts, on which a reward is measured, are not what a recipe makes. None if
-    there is none."""
+    """What a recipe makes, if anything: the stage that it names (``exports``), or the last that
+    gives a table of `EXPORTED`, if possible about the refresh's prompts: pairs of held-out prompts
+    are what a reward is measured on."""
+    if named := [stage for stage in stages if stage.exported]:
+        return named[-1]
     about = {"prompts"}
     for stage in stages:
         if stage.gives in _TEXTS and not about.isdisjoint(stage.reads):

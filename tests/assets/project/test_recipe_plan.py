@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assets.config.errors import RecipeError, UnfitError
-from assets.project.recipe_plan import exported_stage, plan
+from assets.project.recipe_plan import exported_stage, plan, with_exported
 from assets.project.role_check import check_roles
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
@@ -194,6 +194,15 @@ def test_what_a_recipe_makes_is_not_what_it_is_measured_on() -> None:
     made = exported_stage(plan(stages, file="f", roles=ROLES))
     assert made is not None
     assert made.name == "pairs"
+
+
+def test_a_recipe_may_name_what_it_makes() -> None:
+    """Of several such stages the last may be a control."""
+    stages = plan({"responses": SAMPLE, "pairs": PAIRS, "random": PAIRS}, file="f", roles=ROLES)
+    made = [exported_stage(stages), exported_stage(with_exported(stages, "pairs", file="f"))]
+    assert [each and each.name for each in made] == ["random", "pairs"]
+    with pytest.raises(RecipeError, match=r"exports.*no stage 'pair' gives pairs.*'pairs'"):
+        with_exported(stages, "pair", file="f")
 
 
 def test_scores_of_tokens_are_of_the_tokenizer_of_the_trained_model(
