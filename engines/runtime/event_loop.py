@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import math
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +16,9 @@ Returned = TypeVar("Returned")
 
 GRACE = 20.0
 """Seconds to wait for answers in flight after a signal. Most supervisors kill after 30."""
+REPEAT = 0.5
+"""Signals within so many seconds are one: GNU's timeout sends its own to the process and then to
+the process group, and runners such as uv pass on a Ctrl-C that the terminal has sent already."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -76,12 +81,19 @@ def rare_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def interrupted_by_signals(interrupt: Callable[[str], None]) -> Iterator[None]:
-    """Call ``interrupt`` with the name of each SIGINT or SIGTERM. Only in the main thread."""
+    """Call ``interrupt`` with the name of each SIGINT or SIGTERM that is no repeat (`REPEAT`). Only
+    in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    heard = -math.inf
+
     def stop(number: int, frame: object) -> None:
+        nonlocal heard
+        if time.monotonic() - heard < REPEAT:
+            return
+        heard = time.monotonic()
         interrupt(signal.Signals(number).name)
 
     before = {which: signal.signal(which, stop) for which in (signal.SIGINT, signal.SIGTERM)}

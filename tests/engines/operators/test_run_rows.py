@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from engines.journal.errors import JournalError
 from engines.model import Models
 from engines.operators.run_rows import Done, Failed, FailureLimitError, run_rows
 from engines.protocol import EngineError, RowError
+from engines.runtime import event_loop
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 
@@ -295,6 +297,9 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         assert "SIGTERM: waiting up to 20 s" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)  # As GNU's timeout does: this is the first one again.
+        time.sleep(event_loop.REPEAT)
+        assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         said = process.stderr.read()
     assert process.returncode == 3

@@ -160,6 +160,7 @@ def test_signals_after_the_second_wait_for_the_end_of_the_parts(
 ) -> None:
     told = threading.Event()
     monkeypatch.setattr(turn, "say_stopping", lambda signal_name: told.set())
+    monkeypatch.setattr(event_loop, "REPEAT", 0.0)
 
     async def work(row: Row, models: Models) -> None:
         if row == (0, 0):
@@ -215,6 +216,7 @@ def test_signals_stop_both_parts(
         told.set()
 
     monkeypatch.setattr(turn, "say_stopping", say_stopping)
+    monkeypatch.setattr(event_loop, "REPEAT", 0.0)
 
     async def work(row: Row, models: Models) -> None:
         begun.append(row)
