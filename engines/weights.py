@@ -76,8 +76,11 @@ def lighten_transformers() -> None:
 
 
 def tokenizer_of(folder: Path, *, name: str) -> "PreTrainedTokenizerBase":
-    """The tokenizer in the folder of the model ``name``. Raises `EngineError` if it cannot be
-    read."""
+    """The tokenizer in the folder of the model ``name``, or that of the base model of an adapter
+    without one. Raises `EngineError` if it cannot be read."""
+    base = adapted(folder)
+    if base is not None and next(folder.glob("tokenizer*"), None) is None:
+        return tokenizer_of(model_folder(base), name=name)
     lighten_transformers()
     from transformers import AutoTokenizer
 

@@ -72,6 +72,19 @@ def test_an_adapter_answers_as_in_peft(
     asyncio.run(TransformersEngine(bound(tmp_path)).close())
 
 
+def test_an_adapter_without_a_tokenizer_has_that_of_its_base(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """As PEFT saves it."""
+    write_adapter(tiny_model, tmp_path)
+    for file in [*tmp_path.glob("*token*"), *tmp_path.glob("chat_template*")]:
+        file.unlink()
+    _, tokenizer = load(bound(tmp_path))
+    expected = AutoTokenizer.from_pretrained(tiny_model)
+    assert tokenizer.get_vocab() == expected.get_vocab()
+    assert tokenizer.chat_template == expected.chat_template
+
+
 def test_an_adapter_of_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
     write_adapter(tiny_model, tmp_path / "first")
     write_adapter(tiny_model, tmp_path / "second", target_modules=["v_proj"])
