@@ -16,7 +16,7 @@ pytestmark = pytest.mark.vllm
 
 POCKET = PROJECT / "pocket" / "checkpoints"
 REFRESH = "2026-11-01"
-ROWS = 6
+ROWS = 3
 NAMES = (
     *("cdr", "mcts_dpo", "multi_critique", "online_dpo", "p_true", "psycho_counsel", "self_judge"),
     *("step_dpo", "tick"),
