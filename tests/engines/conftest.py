@@ -11,9 +11,10 @@ from tests.engines.provider import Provider
 from tests.http_stub import HttpStub, Script
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def http_stub() -> Iterator[Callable[[Script], HttpStub]]:
-    """Starts a server: ``http_stub(script) -> HttpStub``."""
+    """Starts a server: ``http_stub(script) -> HttpStub``. It ends with the test, for each wakes a
+    hundred times a second."""
     with ExitStack() as stack:
 
         def start(script: Script) -> HttpStub:
