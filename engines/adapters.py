@@ -43,7 +43,7 @@ def with_adapter(model: Any, folder: Path, *, name: object) -> Any:
         EngineError: peft is not installed, or the adapter is not one of this model.
     """
     try:
-        from peft import PeftConfig, PeftModel  # type: ignore[import-not-found,unused-ignore]
+        from peft import PeftConfig, PeftModel
     except ImportError as error:
         raise EngineError(
             f"{name} is a PEFT adapter: install peft, or merge it into its base model "
@@ -84,7 +84,8 @@ def _fit_embeddings(model: Any, folder: Path, *, name: object) -> None:
     embeddings = model.get_input_embeddings()
     place = next(place for place, module in model.named_modules() if module is embeddings)
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as stored:
-        keys = {key.removeprefix(f"base_model.model.{place}."): key for key in stored.keys()}  # noqa: SIM118
+        names = stored.keys()
+        keys = {name.removeprefix(f"base_model.model.{place}."): name for name in names}
         if model.config.get_text_config().tie_word_embeddings and any(
             key.startswith("lora_") for key in keys
         ):

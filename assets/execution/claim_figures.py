@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.project.exported_stage import EXPORTED
 from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.label_origin import LabelOrigin, label_origin
 from assets.project.measure import WOULD_DECIDE, Figures, Measure, UnmeasurableError
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import EXPORTED, with_read
+from assets.project.recipe_plan import with_read
 from assets.project.resources import Resources
 from assets.storage.tables import MissingTableError, Tables
 

@@ -6,7 +6,7 @@ for it; the severity is a warning, and the description and the metadata say whic
 
 import dagster as dg
 
-WORDS = "not measured"
+NOT_MEASURED = "not measured"
 UNDECIDED = "undecided"
 
 
@@ -16,19 +16,14 @@ def unmeasured(why: str, *, check_name: str | None = None) -> dg.AssetCheckResul
         check_name=check_name,
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{WORDS}: {why.removeprefix(f'{WORDS}: ')}",
-        metadata={WORDS: True},
+        description=f"{NOT_MEASURED}: {why.removeprefix(f'{NOT_MEASURED}: ')}",
+        metadata={NOT_MEASURED: True},
     )
-
-
-def is_measured(result: dg.AssetCheckEvaluation) -> bool:
-    """Whether a check measured what it checks."""
-    return WORDS not in result.metadata
 
 
 def result_words(result: dg.AssetCheckEvaluation) -> str:
     """The result in words: ``passed``, ``did not pass``, ``not measured`` or ``undecided``."""
-    for neither in (WORDS, UNDECIDED):
+    for neither in (NOT_MEASURED, UNDECIDED):
         if neither in result.metadata:
             return neither
     return "passed" if result.passed else "did not pass"

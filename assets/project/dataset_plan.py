@@ -10,10 +10,11 @@ from assets.config.errors import RecipeError, UnfitError, parameter_error
 from assets.config.settings import Settings
 from assets.project.dataset import Cap, DatasetSpec
 from assets.project.export_format import dataset_format
+from assets.project.exported_stage import EXPORTED, exported_stage
 from assets.project.given_prompts import given_tables
 from assets.project.publish import Publish, refused_format
 from assets.project.recipe import RecipeSpec
-from assets.project.recipe_plan import EXPORTED, Stage, exported_stage
+from assets.project.recipe_plan import Stage
 from assets.project.refusal import Declarations
 from assets.project.source import SourceSpec
 from filters.filter import Filter

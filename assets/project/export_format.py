@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from assets.config.errors import FactoryError
 from assets.formats import Format, fitting, format_of
-from assets.project.recipe_plan import Stage, exported_stage
+from assets.project.exported_stage import exported_stage
+from assets.project.recipe_plan import Stage
 from schemas import Table
 
 

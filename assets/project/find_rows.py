@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from assets.config.errors import FactoryError
+from assets.project.exported_stage import exported_stage
 from assets.project.given_prompts import given_prompts, given_tables
 from assets.project.project import Project
-from assets.project.recipe_plan import exported_stage
 from assets.storage.dataset_versions import SPLITS, Version, Versions
 from schemas import Table
 from schemas.near import near

@@ -14,12 +14,12 @@ from assets.project.changes import Changes
 from assets.project.dataset import DatasetSpec
 from assets.project.dataset_plan import DatasetPlan, check_parts, plan_dataset
 from assets.project.declaration import Declaration
+from assets.project.exported_stage import exported_stage
 from assets.project.folders import Draft, read_drafts
 from assets.project.model import ModelSpec
 from assets.project.model_plan import ModelPlan, plan_model
 from assets.project.recipe import RecipeSpec
 from assets.project.recipe_check import RecipeCheck, check_recipe_names, roles_without_model
-from assets.project.recipe_plan import exported_stage
 from assets.project.refusal import Declarations, Refusal, as_recipe_error
 from assets.project.selection import needed
 from assets.project.source import SourceSpec

@@ -52,11 +52,12 @@ from assets.project.changes import (
 from assets.project.dataset import DATASETS
 from assets.project.declaration import Declaration
 from assets.project.export_format import recipe_format
+from assets.project.exported_stage import with_exported
 from assets.project.implied import implied, implied_measure
 from assets.project.import_path import built
 from assets.project.measure import Measure
 from assets.project.publish import PUBLISHED, Publish, check_publish, refused_format
-from assets.project.recipe_plan import GIVEN, Stage, plan, with_exported
+from assets.project.recipe_plan import GIVEN, Stage, plan
 from assets.project.refusal import REFUSED
 from assets.project.role_check import check_roles
 from assets.project.source import SourceSpec

@@ -6,7 +6,7 @@ are bound to their roles.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,9 @@ from engines.operators.model_defaults import RoleDefaults, with_model_defaults
 from engines.protocol import EngineError
 from schemas import (
     Checkpoints,
-    Demonstrations,
-    Nodes,
     Operator,
-    Pairs,
     Prompts,
-    Responses,
     Scores,
-    StepLabels,
     Table,
     UnknownOperatorError,
     chooser_of,
@@ -39,11 +34,6 @@ from schemas.near import near
 GIVEN: Mapping[str, type[Table]] = {"prompts": Prompts, "held_out": Prompts}
 """Tables that stages can read and that the recipe does not declare: the prompts of the refresh, and
 the held-out prompts that policies are validated on."""
-
-EXPORTED: tuple[type[Table], ...] = (Pairs, StepLabels, Demonstrations)
-"""The tables that recipes are run for: models are trained on them."""
-
-_TEXTS: tuple[type[Table], ...] = (Prompts, Responses, Nodes, *EXPORTED)
 
 MODELS = {
     "CAUSAL_LM": "a language model",
@@ -209,33 +199,6 @@ def with_read(stages: Sequence[Stage], names: Collection[str]) -> list[Stage]:
         if stage.name in needed:
             needed.update(stage.reads)
     return [stage for stage in stages if stage.name in needed]
-
-
-def with_exported(stages: Sequence[Stage], name: str, *, file: Path | str) -> list[Stage]:
-    """``stages``, of which the one of ``name`` is what the recipe makes.
-
-    Raises:
-        RecipeError: There is no such stage, or it gives no table of `EXPORTED`.
-    """
-    fitting = [stage.declared for stage in stages if stage.gives in EXPORTED]
-    if name not in fitting:
-        problem = f"no stage {name!r} gives pairs, step labels or demonstrations; "
-        raise RecipeError(problem + near(name, fitting), file=file, field="exports")
-    return [replace(stage, exported=stage.declared == name) for stage in stages]
-
-
-def exported_stage(stages: Sequence[Stage]) -> Stage | None:
-    """What a recipe makes, if anything: the stage that it names (``exports``), or the last that
-    gives a table of `EXPORTED`, if possible about the refresh's prompts: pairs of held-out prompts
-    are what a reward is measured on."""
-    if named := [stage for stage in stages if stage.exported]:
-        return named[-1]
-    about = {"prompts"}
-    for stage in stages:
-        if stage.gives in _TEXTS and not about.isdisjoint(stage.reads):
-            about.add(stage.name)
-    exported = [stage for stage in reversed(stages) if stage.gives in EXPORTED]
-    return next((stage for stage in exported if stage.name in about), next(iter(exported), None))
 
 
 def _trains_policy(stage: Stage) -> bool:

@@ -9,13 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assets.config.errors import RecipeError, UnfitError
-from assets.project.recipe_plan import (
-    GIVEN,
-    Stage,
-    exported_stage,
-    policy_stage,
-    with_defaults,
-)
+from assets.project.exported_stage import exported_stage
+from assets.project.recipe_plan import GIVEN, Stage, policy_stage, with_defaults
 from assets.project.role_check import check_role
 from assets.project.source import SourceSpec
 from engines.checks import bounded

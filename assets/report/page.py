@@ -28,6 +28,7 @@ from assets.report.provenance import provenance
 from assets.report.report_data import load_report_data
 from assets.report.rows import browsed
 from assets.report.template import environment, joined, policy
+from assets.report.traces import add_traces
 from assets.report.trees import trees
 from assets.review.agreement import with_people
 from assets.storage.tables import write_whole
@@ -71,6 +72,7 @@ def dataset_report(
     data = load_report_data(project, recipe, stage, refresh=refresh)
     sample = listed(data, most=most)
     rows_shown = browsed(data, sample.rows)
+    add_traces(rows_shown, sample.rows, data)
     truths = truth(data)
     names, agreement = agreements(data, truths)
     people, criteria = with_people(project, recipe), criteria_figures(data)

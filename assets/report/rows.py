@@ -24,7 +24,6 @@ from assets.report.scored_rows import (
     token_score_rows,
 )
 from assets.report.steps import step_columns
-from assets.report.traces import add_traces
 from engines.operators.prompt_templates import conversation, message_text
 from schemas import (
     Criteria,
@@ -45,15 +44,13 @@ from schemas import (
 )
 
 
-def browsed(data: ReportData, rows: pl.DataFrame, *, traced: bool = True) -> Browsed:
-    """``rows`` of the reported stage (`assets.report.listed`) for the browser of rows; unless
-    ``traced``, without what each comes from."""
+def browsed(data: ReportData, rows: pl.DataFrame) -> Browsed:
+    """``rows`` of the reported stage (`assets.report.listed`) for the browser of rows, without
+    their traces (`assets.report.traces.add_traces`)."""
     unit = id_column(data.stage.gives)
     address = f"{data.recipe.name}/{data.stage.name}"
     browsed = Browsed(_SHAPES[data.stage.gives][0], rows[unit].to_list(), address)
     _SHAPES[data.stage.gives][1](browsed, rows, data)
-    if traced:
-        add_traces(browsed, rows, data)
     browsed.choices.append(chosen("refresh", rows["refresh"]))
     if "prompt_id" in rows.columns:
         sources = rows.select("prompt_id").join(

@@ -46,7 +46,7 @@ def write_adapter(base: Path, folder: Path, *, added: int = 0, **settings: Any) 
     return logits
 
 
-def bound(folder: Path) -> Binding:
+def binding_of(folder: Path) -> Binding:
     return Binding(model=str(folder), device="cpu")
 
 
@@ -67,9 +67,9 @@ def test_an_adapter_answers_as_in_peft(
     tiny_model: Path, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     logits = write_adapter(tiny_model, tmp_path, **settings)
-    model, _ = load(bound(tmp_path))
+    model, _ = load(binding_of(tmp_path))
     assert torch.allclose(model(input_ids=IDS).logits, logits, atol=1e-4)
-    asyncio.run(TransformersEngine(bound(tmp_path)).close())
+    asyncio.run(TransformersEngine(binding_of(tmp_path)).close())
 
 
 def test_an_adapter_without_a_tokenizer_has_that_of_its_base(
@@ -79,7 +79,7 @@ def test_an_adapter_without_a_tokenizer_has_that_of_its_base(
     write_adapter(tiny_model, tmp_path)
     for file in [*tmp_path.glob("*token*"), *tmp_path.glob("chat_template*")]:
         file.unlink()
-    _, tokenizer = load(bound(tmp_path))
+    _, tokenizer = load(binding_of(tmp_path))
     expected = AutoTokenizer.from_pretrained(tiny_model)
     assert tokenizer.get_vocab() == expected.get_vocab()
     assert tokenizer.chat_template == expected.chat_template
@@ -89,7 +89,7 @@ def test_an_adapter_of_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
     write_adapter(tiny_model, tmp_path / "first")
     write_adapter(tiny_model, tmp_path / "second", target_modules=["v_proj"])
     _named(tmp_path / "second", tmp_path / "first")
-    asyncio.run(TransformersEngine(bound(tmp_path / "second")).close())
+    asyncio.run(TransformersEngine(binding_of(tmp_path / "second")).close())
 
 
 def test_a_base_that_is_not_there_is_said_to_be_the_adapters(
@@ -100,7 +100,7 @@ def test_a_base_that_is_not_there_is_said_to_be_the_adapters(
     with pytest.raises(
         EngineError, match=r"PEFT adapter.*no model at .*gone.*adapter_config\.json"
     ):
-        weights_revision(bound(tmp_path))
+        weights_revision(binding_of(tmp_path))
 
 
 def _named(folder: Path, base: Path) -> None:
@@ -129,14 +129,14 @@ def test_an_adapter_of_another_model_is_refused(
     write_adapter(tiny_model, tmp_path)
     save_file(change(load_file(tmp_path / WEIGHTS)), tmp_path / WEIGHTS)
     with pytest.raises(EngineError, match=r"is not an adapter of .*base_model_name_or_path"):
-        load(bound(tmp_path))
+        load(binding_of(tmp_path))
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_shared_embeddings_are_not_merged_wrongly(tiny_model: Path, tmp_path: Path) -> None:
     write_adapter(tiny_model, tmp_path, target_modules=["embed_tokens"])
     with pytest.raises(EngineError, match=r"embeddings that .* uses as its head too"):
-        load(bound(tmp_path))
+        load(binding_of(tmp_path))
 
 
 def test_an_adapter_of_a_reward_model_is_to_be_merged(tiny_model: Path, tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_an_adapter_of_a_reward_model_is_to_be_merged(tiny_model: Path, tmp_path
     config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["q_proj"])
     peft.get_peft_model(model, config).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path)
-    engine = open_engine(bound(tmp_path))
+    engine = open_engine(binding_of(tmp_path))
     prompt = engine.render([{"role": "user", "content": "Hi"}])
     with pytest.raises(EngineError, match=r"AutoPeftModelForSequenceClassification.*merge_and_un"):
         asyncio.run(engine.reward(prompt, "Hello"))
     with pytest.raises(EngineError, match="adapter of task SEQ_CLS"):
-        load(bound(tmp_path))
+        load(binding_of(tmp_path))

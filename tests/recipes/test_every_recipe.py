@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from assets.definitions import build_definitions
+from assets.project.exported_stage import exported_stage
 from assets.project.project import Project, load_project
-from assets.project.recipe_plan import exported_stage, with_read
+from assets.project.recipe_plan import with_read
 from assets.refresh import run_refresh
 from assets.report.listed import listed
 from assets.report.report_data import WITHOUT_TEXT, load_report_data
 from assets.report.rows import browsed
+from assets.report.traces import add_traces
 from claims import BestOfNGain, RewardGap, Selective
 from filters import PromptValues
 from schemas import Checkpoints
@@ -170,9 +172,11 @@ def _all_can_be_reported(project: Project, name: str) -> None:
         if isinstance(stage.operator, PromptValues):  # of solutions without a word
             continue
         shown = replace(data, stage=stage)
-        # A trace has the questions of all stages, so that one table's are enough.
-        told = browsed(shown, listed(shown, most=LISTED).rows, traced=not traced)
-        traced = True
+        rows = listed(shown, most=LISTED).rows
+        told = browsed(shown, rows)
+        if not traced:  # A trace has the questions of all stages, so that one table's are enough.
+            add_traces(told, rows, shown)
+            traced = True
         texts = [told.texts[index] for index in told.prompts]
         texts += [told.texts[index] for side in told.sides.values() for index in side]
         assert all(map(str.strip, texts)), f"{name}/{stage.name} has a row without its text"

@@ -12,7 +12,7 @@ _TRAINED = "default"
 
 def adapter_config(lora: LoRA, task: str) -> Any:
     """The `peft` configuration of ``lora`` for a model of the task type ``task``."""
-    from peft import LoraConfig  # type: ignore[import-not-found,unused-ignore]  # optional
+    from peft import LoraConfig  # optional
 
     return LoraConfig(
         r=lora.rank,

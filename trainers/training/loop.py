@@ -104,7 +104,7 @@ def with_adapter(model: Any, config: Any, *, excluded: frozenset[str] = frozense
     """
     if config is None:
         return model
-    from peft import get_peft_model  # type: ignore[import-not-found,unused-ignore]  # optional
+    from peft import get_peft_model  # optional
 
     if excluded:
         config.exclude_modules = set(excluded)

@@ -20,18 +20,19 @@ def candidates(row: Row) -> Sample:
     """
     answers = listing(row, "answers")
     ratings, rationales, models = (
-        _beside(row, name, answers) for name in ("ratings", "rationales", "models")
+        _list_of(row, name, answers) for name in ("ratings", "rationales", "models")
     )
     solutions = []
     for number, given in enumerate(answers):
         what = f"answer {number}"
-        about = {"rating": ratings[number], "model": models[number], "why": rationales[number]}
-        solutions.append(attempted(partial(_solution, given, what, **about), what))
+        about = {"rating": ratings[number], "rationale": rationales[number]}
+        make = partial(_solution, given, what, model=models[number], **about)
+        solutions.append(attempted(make, what))
     return Sample(prompt_messages(row, cut=True), tuple(solutions))
 
 
-def _beside(row: Row, name: str, answers: Sequence[Any]) -> Sequence[Any]:
-    """The list ``name`` of an entry for each answer; of None if the row has none."""
+def _list_of(row: Row, name: str, answers: Sequence[Any]) -> Sequence[Any]:
+    """The list ``name``, with an entry for each answer; entries of None if the row has none."""
     if row.get(name) is None:
         return [None] * len(answers)
     entries = listing(row, name)
@@ -40,7 +41,7 @@ def _beside(row: Row, name: str, answers: Sequence[Any]) -> Sequence[Any]:
     return entries
 
 
-def _solution(given: Any, what: str, *, rating: Any, model: Any, why: Any) -> Solution:
+def _solution(given: Any, what: str, *, rating: Any, model: Any, rationale: Any) -> Solution:
     about = given if isinstance(given, Mapping) else {"answer": given}
     name = next((name for name in _TEXTS if name in about), _TEXTS[0])
     scores: list[SampleScore | str] = []
@@ -49,7 +50,7 @@ def _solution(given: Any, what: str, *, rating: Any, model: Any, why: Any) -> So
         scores.append(rank if rank.value is None else SampleScore("rank", -rank.value))
     rating = about.get("score", about.get("rating", rating))
     if rating is not None:
-        scores.append(rated("rating", rating, raw=why))
+        scores.append(rated("rating", rating, raw=rationale))
     return Solution(
         (text(about, name, of=what),), model=about.get("model", model), scores=tuple(scores)
     )

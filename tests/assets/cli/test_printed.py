@@ -107,7 +107,7 @@ def test_only_an_address_of_the_web_is_a_link(target: str | None, shown: str) ->
     assert linked("A *", target) == shown
 
 
-def told(tmp_path: Path, **given: Any) -> list[str]:
+def printed_lines(tmp_path: Path, **given: Any) -> list[str]:
     """The lines about an outcome."""
     nothing: dict[str, Any] = dict.fromkeys(("labels", "label_origin", "validated", "claim"))
     nothing |= {"sources": {}, "stages": {}, "findings": {}, "checkpoint": None}
@@ -119,11 +119,12 @@ def told(tmp_path: Path, **given: Any) -> list[str]:
 def test_a_figure_of_several_parts_is_said_in_words(tmp_path: Path) -> None:
     repeats = {"raised": 2, "of": 6, "share": 1 / 3, "example": None}
     findings = {"rewards": {"drift": 0.25, "repeated steps rewarded": repeats}}
-    first, *_ = told(tmp_path, findings=findings)
+    first, *_ = printed_lines(tmp_path, findings=findings)
     expected = "rewards: drift 0.25, repeated steps rewarded (raised 2, of 6, share 0.333)"
     assert first == expected
 
 
 def test_what_was_trained_is_named_by_its_stage(tmp_path: Path) -> None:
-    *_, last = told(tmp_path, checkpoint={"trained": True, "path": "/models/mine/1/reward"})
+    checkpoint = {"trained": True, "path": "/models/mine/1/reward"}
+    *_, last = printed_lines(tmp_path, checkpoint=checkpoint)
     assert last == "reward /models/mine/1/reward"

@@ -12,7 +12,7 @@ from assets.cli import app
 from assets.cli.claim_runs import policy_of
 from assets.cli.claims import measure_until_decided
 from assets.cli.claims_page import write_claims
-from assets.execution.unmeasured import is_measured
+from assets.execution.unmeasured import NOT_MEASURED, result_words
 from assets.refresh import Outcome
 from assets.report.claim import Finding
 from tests.assets.conftest import STAGES, Workshop
@@ -215,7 +215,7 @@ def test_a_run_whose_control_has_not_run_says_what_to_run(ran: tuple[Workshop, O
     workshop.recipe("alone", control="first", measure=GAIN)
     outcome = workshop.run("alone", refresh="2026-11-06", rows=2)
     assert outcome.claim is not None
-    assert not is_measured(outcome.claim)
+    assert result_words(outcome.claim) == NOT_MEASURED
     assert "factory run first --refresh 2026-11-06" in (outcome.claim.description or "")
 
 

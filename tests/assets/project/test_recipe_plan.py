@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from assets.config.errors import RecipeError, UnfitError
-from assets.project.recipe_plan import exported_stage, plan, with_exported
+from assets.project.exported_stage import exported_stage, with_exported
+from assets.project.recipe_plan import plan
 from assets.project.role_check import check_roles
 from engines.bindings import Binding
 from engines.operators.model_defaults import RoleDefaults
