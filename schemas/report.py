@@ -49,7 +49,7 @@ class Usage:
     tokens: int = 0
     model_seconds: float = 0.0
     lengths: dict[int, Lengths] = field(default_factory=dict)
-    memory: dict[str, JsonValue] = field(default_factory=dict)
+    memory: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
     by_role: dict[str, Cost] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
 

@@ -24,7 +24,11 @@ def explained(error: ValidationError, settings: type[BaseModel]) -> str:
     for problem in wrong_values(error):
         text = problem.text
         if problem.kind == "extra_forbidden":
-            text = f"unknown field; {near(problem.place[-1], _fields(problem.place, settings))}"
+            name, known = problem.place[-1], _fields(problem.place, settings)
+            if known == Binding.model_fields and name in Profile.model_fields:
+                text = f"belongs under 'defaults': defaults: {{{name}: …}}"
+            else:
+                text = f"unknown field; {near(name, known)}"
         where = from_variable(*problem.place)
         lines.append(f"field {'.'.join(problem.place)!r}: {text}{where}")
     return "; ".join(lines)

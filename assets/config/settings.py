@@ -127,8 +127,11 @@ class Settings(BaseSettings):
     def _known_profiles(
         cls, roles: Mapping[str, Binding], info: ValidationInfo
     ) -> Mapping[str, Binding]:
-        for binding in roles.values():
-            profile_named(binding.profile, info.data.get("profiles", {}))
+        for role, binding in roles.items():
+            try:
+                profile_named(binding.profile, info.data.get("profiles", {}))
+            except ValueError as error:
+                raise ValueError(f"'{role}.profile': {error}") from error
         return roles
 
     @classmethod

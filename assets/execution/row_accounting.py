@@ -13,6 +13,8 @@ from assets.rendering.markdown import dropped_rows, sampled
 from schemas import Split, Table, Usage
 
 ACCOUNT = "account"
+RAW = ("label_accuracy", "findings", "validated", "checkpoint", ACCOUNT)
+"""Entries that programs read, in their order."""
 
 
 def rounded(value: float) -> float:
@@ -65,10 +67,10 @@ def rows_metadata(
     }
 
 
-def account_last(metadata: dict[str, Any]) -> dict[str, Any]:
-    """``metadata`` with the raw account at its end, where it is in nobody's way."""
-    others = {name: value for name, value in metadata.items() if name != ACCOUNT}
-    return others | {ACCOUNT: metadata[ACCOUNT]}
+def raw_last(metadata: dict[str, Any]) -> dict[str, Any]:
+    """``metadata`` with the raw entries at its end, where they are in nobody's way."""
+    raw = {name: metadata[name] for name in RAW if name in metadata}
+    return {name: value for name, value in metadata.items() if name not in raw} | raw
 
 
 def count_metadata(counts: RowCounts, *, seconds: float) -> dict[str, Any]:

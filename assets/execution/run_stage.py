@@ -20,7 +20,7 @@ from assets.execution.judge_probes import (
     probes_spec,
 )
 from assets.execution.option_mass import MASS, describe_mass, mass_result, mass_spec
-from assets.execution.row_accounting import account_last, adds_up, rounded, rows_metadata
+from assets.execution.row_accounting import adds_up, raw_last, rounded, rows_metadata
 from assets.execution.schema_check import schema_check_of_parts
 from assets.execution.stage_context import RecipeContext, carried, offered_to, stage_context
 from assets.execution.unmeasured import unmeasured
@@ -119,7 +119,7 @@ def run_stage(
         row_id = quote(kept[id_column(stage.gives)][0])
         metadata["trace a row"] = f"factory show {recipe.recipe}/{stage.name} --row {row_id}"
     return outcome, dg.MaterializeResult(
-        value=outcome.stored or outcome.split, metadata=account_last(metadata), check_results=checks
+        value=outcome.stored or outcome.split, metadata=raw_last(metadata), check_results=checks
     )
 
 
@@ -159,7 +159,7 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
     if usage.tokens:
         metadata["tokens/s"] = rounded(usage.tokens / usage.model_seconds)
     if usage.memory:
-        metadata["memory"] = dg.MetadataValue.json(dict(usage.memory))
+        metadata["memory"] = "; ".join(str(need["says"]) for need in usage.memory.values())
     findings = dict(outcome.findings)
     if outcome.probes is not None:
         findings[PROBES] = describe_probes(outcome.probes)
@@ -176,6 +176,9 @@ def metadata_of(outcome: StageOutcome, tables: Mapping[str, pl.DataFrame]) -> di
             }
         )
     if outcome.validation is not None:
+        from trainers.evaluation.sentences import described
+
+        metadata["validation"] = described(outcome.validation)
         metadata["validated"] = dg.MetadataValue.json(dict(outcome.validation))
         if tasks := task_rows(outcome.validation):
             metadata["tasks"] = dg.MetadataValue.md(markdown(TASK_COLUMNS, tasks))

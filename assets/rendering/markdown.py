@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import polars as pl
+import polars.selectors as cs
 
 from assets.rendering.annotations import numbers_shown, readable
 from assets.rendering.beside_text import beside_text
@@ -21,14 +22,21 @@ LONGEST = 300
 
 
 def sampled(kept: pl.DataFrame, tables: Collection[pl.DataFrame] = ()) -> str:
-    """A few rows as a Markdown table: the first, and others at equal distances. Rows that hold no
-    text are beside theirs, if ``tables`` have it."""
+    """A few rows as a Markdown table: the first, and others at equal distances.
+
+    Rows that hold no text are beside theirs, if ``tables`` have it. Ids are the last columns, a
+    column without a value is left out, and a single row has a line for each column.
+    """
     if kept.is_empty():
         return "no rows"
     picked = beside_text(spread(kept), tables)
     if picked.schema.get("raw") == pl.String:
         words = [raw and readable(raw) for raw in picked["raw"]]
         picked = picked.with_columns(raw=pl.Series(words, dtype=pl.String))
+    picked = picked.select(each for each in picked if each.null_count() < picked.height)
+    picked = picked.select(cs.exclude(cs.ends_with("_id")), cs.ends_with("_id"))
+    if picked.height == 1:
+        return markdown(("column", "value"), zip(picked.columns, picked.row(0), strict=True))
     return markdown(picked.columns, [list(row) for row in picked.iter_rows()])
 
 

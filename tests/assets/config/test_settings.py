@@ -61,6 +61,14 @@ def test_the_environment_overrides_the_file(config: Path, monkeypatch: pytest.Mo
     [
         (FILE.replace("dtype", "dtyp"), "field 'roles.policy.dtyp': unknown field; did you mean"),
         (FILE + "widow: 3\n", "field 'widow': unknown field; did you mean 'window'"),
+        (
+            FILE.replace("dtype: float32", "profile: bfloat16"),
+            "'policy.profile': there is no profile 'bfloat16'",
+        ),
+        (
+            FILE.replace("dtype: float32", "top_p: 0.9"),
+            "'roles.policy.top_p': belongs under 'defaults'",
+        ),
         (FILE.replace("sources: {pocket: 1.0}", ""), "field 'sources': is missing"),
         (FILE.replace("1.0", "0.0"), "field 'sources': weights must be 0 or more"),
         (FILE.replace('url: "http://localhost:1/v1", ', ""), "'openai' needs 'url'"),

@@ -50,5 +50,10 @@ def test_scores_are_sampled_beside_the_responses_that_they_score() -> None:
     responses = pl.DataFrame({"response_id": ["b", "a"], "text": ["of b", "of a"]})
     header, _, first, second = sampled(scores, [responses]).splitlines()
     assert header.split(" | ")[0] == "| response"
-    assert first.startswith("| of a | a |")
-    assert second.startswith("| of b | b |")
+    assert first == "| of a | 0 | a |"
+    assert second == "| of b | 1 | b |"
+
+
+def test_a_single_row_has_a_line_for_each_column_with_a_value() -> None:
+    checkpoint = pl.DataFrame({"path": ["models/a"], "reason": [None], "steps": [3]})
+    assert sampled(checkpoint).splitlines()[2:] == ["| path | models/a |", "| steps | 3 |"]
