@@ -43,7 +43,7 @@ def launch(job: "Job") -> dict[str, Any]:
         stdin=subprocess.PIPE,
         # Libraries write to stdout, which ``--json`` uses.
         stdout=2,
-        env=_environment(job),
+        env=environment(job),
     )
     try:
         code = processes.wait()
@@ -58,7 +58,8 @@ def launch(job: "Job") -> dict[str, Any]:
     return result
 
 
-def _environment(job: "Job") -> dict[str, str]:
+def environment(job: "Job") -> dict[str, str]:
+    """The environment of its processes."""
     environment = dict(os.environ)
     # Modules of the project folder are found as here.
     environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)

@@ -1,4 +1,4 @@
-"""A training on two devices, here two processes, is the training on one."""
+"""A training on two devices, here two processes, is the training on one, sharded or not."""
 
 import json
 import os
@@ -15,7 +15,8 @@ import pytest
 from engines.bindings import Binding
 from engines.context import Context
 from tests.trainers.samples import sampled
-from trainers import DPO, PRM, SFT, LoRA, PolicyGradient, RewardModel, Trainer
+from trainers import DPO, PRM, SFT, LoRA, PolicyGradient, RewardModel
+from trainers.training.launch import environment
 
 pytestmark = pytest.mark.processes
 Rows = Callable[..., pl.DataFrame]
@@ -51,10 +52,34 @@ def close(one: Path, other: Path) -> bool:
     return squares(first, second) < 1e-6 * squares(start, first)
 
 
+# Torch shards on CPUs too, but Accelerate on GPUs only: it is told that the processes have some.
+SHARDED = """
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DistributedType
+from torch.distributed.tensor import DTensor
+from transformers import TrainerCallback
+
+import trainers.training.train
+
+trainers.training.train._refuse_shard = lambda *_: None
+begin = AcceleratorState.__init__
+
+def as_on_gpus(self, *args, **parts):
+    if parts.get("fsdp_plugin") is not None:
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+    begin(self, *args, **parts)
+
+AcceleratorState.__init__ = as_on_gpus
+
+class Parts(TrainerCallback):
+    def on_step_end(self, args, state, control, model, **kwargs):
+        assert all(isinstance(each, DTensor) == bool(args.fsdp) for each in model.parameters())
+"""
 DYING = """
 import os, signal
 from pathlib import Path
 from transformers import TrainerCallback
+from sharded import Parts
 from trainers import DPO
 
 class Death(TrainerCallback):
@@ -65,7 +90,7 @@ class Death(TrainerCallback):
 
 class Dying(DPO):
     def learner(self, encoded, *, callbacks, **parts):
-        return super().learner(encoded, callbacks=[*callbacks, Death()], **parts)
+        return super().learner(encoded, callbacks=[*callbacks, Death(), Parts()], **parts)
 """
 KILLED = """
 import os, pathlib, pickle, sys
@@ -75,13 +100,16 @@ trainer.run({"pairs": frame}, context)
 """
 
 
+@pytest.mark.parametrize("shard", [False, True], ids=["whole", "sharded"])
 def test_a_training_on_two_devices_that_was_killed_goes_on_to_the_weights_of_one(
+    shard: bool,
     pairs: Rows,
     at: Callable[[str], Context],
     metrics_of: Callable[[pl.DataFrame], dict[str, float]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "sharded.py").write_text(SHARDED)
     (tmp_path / "dying.py").write_text(DYING)
     monkeypatch.syspath_prepend(tmp_path)
     from dying import Dying  # type: ignore[import-not-found]  # written above
@@ -89,7 +117,7 @@ def test_a_training_on_two_devices_that_was_killed_goes_on_to_the_weights_of_one
     frame, context = pairs(11), at("two")
     # The last step of an epoch has three rows.
     trainer = Dying(of="pairs", learning_rate=1e-3, batch_size=4, epochs=2)
-    two = trainer.model_copy(update={"devices": 2, "checkpoint_seconds": 0.0})
+    two = trainer.model_copy(update={"devices": 2, "shard": shard, "checkpoint_seconds": 0.0})
     run = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)],
         input=pickle.dumps((two, frame, context)),
@@ -120,7 +148,15 @@ def test_a_training_on_two_devices_that_was_killed_goes_on_to_the_weights_of_one
 
 BOTH = """
 import pickle, sys
+from transformers import Trainer
+from sharded import Parts
 from trainers.training.fit import fit
+
+train = Trainer.train
+def checked(self, *args, **kwargs):
+    self.add_callback(Parts())
+    return train(self, *args, **kwargs)
+Trainer.train = checked
 for job in pickle.load(open(sys.argv[1], "rb")):
     fit(job)
 """
@@ -130,7 +166,28 @@ class Captured(Exception):
     """Ends a training that is ready to run."""
 
 
+SETTINGS: dict[str, Any] = {"of": "rows", "learning_rate": 1e-3, "epochs": 2}
+GRADIENT: dict[str, Any] = {"rewards": {"scores": 1.0}, "loss": "bnpo", **SETTINGS}
+WHOLE = {
+    "sft": SFT(batch_size=4, **SETTINGS),
+    # Whole forward passes go to different devices; at the end one of them has none.
+    "passes": SFT(batch_size=2, gradient_accumulation=2, **SETTINGS),
+    "reward": RewardModel(batch_size=3, gradient_accumulation=2, **SETTINGS),
+    "lora": DPO(batch_size=4, lora=LoRA(rank=4), **SETTINGS),
+    # The loss is a mean over steps, and the processes have different numbers of them.
+    "prm": PRM(batch_size=4, **SETTINGS),
+    # A mean over tokens. The log-probs before training are computed by both processes.
+    "gradient": PolicyGradient(batch_size=3, **GRADIENT),
+}
+KINDS = {
+    "whole": WHOLE,
+    "sharded": {name: WHOLE[name] for name in ("sft", "passes", "reward", "prm")},
+}
+
+
+@pytest.mark.parametrize("kinds", KINDS)
 def test_every_kind_of_training_is_the_same_on_two_devices(
+    kinds: str,
     demonstrations: Rows,
     pairs: Rows,
     labelled: Rows,
@@ -138,18 +195,14 @@ def test_every_kind_of_training_is_the_same_on_two_devices(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings: dict[str, Any] = {"of": "rows", "learning_rate": 1e-3, "epochs": 2}
-    gradient = {"rewards": {"scores": 1.0}, "loss": "bnpo", **settings}
-    cases: dict[str, tuple[Trainer, pl.DataFrame]] = {
-        "sft": (SFT(batch_size=4, **settings), demonstrations(11)),
-        # Whole forward passes go to different devices; at the end one of them has none.
-        "passes": (SFT(batch_size=2, gradient_accumulation=2, **settings), demonstrations(9)),
-        "reward": (RewardModel(batch_size=3, gradient_accumulation=2, **settings), pairs(11)),
-        "lora": (DPO(batch_size=4, lora=LoRA(rank=4), **settings), pairs(11)),
-        # The loss is a mean over steps, and the processes have different numbers of them.
-        "prm": (PRM(batch_size=4, **settings), labelled(11)),
-        # A mean over tokens. The log-probs before training are computed by both processes.
-        "gradient": (PolicyGradient(batch_size=3, **gradient), sampled()["responses"]),
+    shard = kinds == "sharded"
+    frames = {
+        "sft": demonstrations(11),
+        "passes": demonstrations(9),
+        "reward": pairs(11),
+        "lora": pairs(11),
+        "prm": labelled(11),
+        "gradient": sampled()["responses"],
     }
     jobs = []
 
@@ -158,20 +211,24 @@ def test_every_kind_of_training_is_the_same_on_two_devices(
         raise Captured
 
     monkeypatch.setattr("trainers.training.train.launch", capture)
-    for name, (trainer, frame) in cases.items():
-        trainer.run(sampled() | {"rows": frame}, at(f"one-{name}"))
-        two = trainer.model_copy(update={"devices": 2})
+    if shard:
+        monkeypatch.setattr("trainers.training.train._refuse_shard", lambda *_: None)
+    for name, trainer in KINDS[kinds].items():
+        tables = sampled() | {"rows": frames[name]}
+        trainer.run(tables, at(f"one-{name}"))
+        two = trainer.model_copy(update={"devices": 2, "shard": shard})
         with pytest.raises(Captured):
-            two.run(sampled() | {"rows": frame}, at(f"two-{name}"))
+            two.run(tables, at(f"two-{name}"))
     (tmp_path / "jobs").write_bytes(pickle.dumps(jobs))
     (tmp_path / "both.py").write_text(BOTH)
+    (tmp_path / "sharded.py").write_text(SHARDED)
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    here = {"PYTHONPATH": str(HOME), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    here = {"PYTHONPATH": f"{HOME}{os.pathsep}{tmp_path}", "OMP_NUM_THREADS": "1"}
     subprocess.run(
         [sys.executable, *torchrun, str(tmp_path / "both.py"), str(tmp_path / "jobs")],
-        env=os.environ | here,
+        env=environment(jobs[0]) | here,
         check=True,
     )
-    for name, job in zip(cases, jobs, strict=True):
+    for name, job in zip(KINDS[kinds], jobs, strict=True):
         context = at(f"one-{name}")
         assert close(context.models / context.refresh / context.stage, job.folder.model), name
