@@ -16,7 +16,6 @@ Only `Factory.refresh` and `Factory.train` need Dagster.
 """
 
 import sys
-import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -48,6 +47,7 @@ from engines.context import Context
 from engines.operators.model_defaults import with_model_defaults
 from generators import Sample
 from schemas import Operator, Split
+from schemas.atomic import temporary_folder
 
 if TYPE_CHECKING:
     from assets.refresh import Outcome
@@ -110,7 +110,7 @@ class Factory:
         Raises:
             FactoryError: There is no such source, or it cannot be read.
         """
-        with tempfile.TemporaryDirectory(prefix="factory-prompts-") as folder:
+        with temporary_folder("factory-prompts-") as folder:
             return read_source(
                 self.project, source, Tables(UPath(folder)), refresh=self._today, rows=rows
             ).kept

@@ -1,9 +1,10 @@
-"""Atomic and durable writes of files and folders."""
+"""Atomic and durable writes of files and folders, and folders for a while."""
 
 import fcntl
 import glob
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,40 @@ def _remove_left(path: Path) -> None:
         with suppress(OSError), left.open("rb") as file:
             if _lock(file):
                 left.unlink()
+
+
+@contextmanager
+def temporary_folder(prefix: str, *, place: Path | None = None) -> Iterator[Path]:
+    """A new folder in ``place`` (by default that of temporary files), removed at the end. Folders
+    with this ``prefix`` that killed processes left there are removed first: nobody locks them."""
+    place = place or Path(tempfile.gettempdir())
+    for left in place.glob(f"{glob.escape(prefix)}*"):
+        with suppress(OSError), locked(left) as alone:
+            if alone:
+                shutil.rmtree(left)
+    new = Path(tempfile.mkdtemp(prefix=f"new-{prefix}", dir=place))
+    with locked(new):
+        # It has its name only now, so that no other process finds it before it is locked.
+        folder = new.rename(place / new.name.removeprefix("new-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Lock ``folder``, and yield whether this process got the lock. It ends with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone
+    finally:
+        os.close(descriptor)
 
 
 def _lock(file: IO[bytes]) -> bool:

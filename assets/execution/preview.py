@@ -1,6 +1,5 @@
 """The stages of a recipe on a few prompts, before it trains. No table is stored."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from assets.prompts.read_source import read_source
 from assets.prompts.sample_prompts import draw
 from assets.storage.tables import Tables
 from schemas import Checkpoints, Split
+from schemas.atomic import temporary_folder
 from schemas.near import near
 
 
@@ -48,7 +48,7 @@ def preview(
         folder=Path(spec.file).parent,
         fixed=spec.fixed_sources,
     )
-    with tempfile.TemporaryDirectory(prefix="factory-preview-") as folder:
+    with temporary_folder("factory-preview-") as folder:
         tables = Tables(UPath(folder))
         held_out = read_source(project, settings.held_out, tables, refresh=None, rows=None).kept
         for source, most in spec.asked_of_sources(stages, settings, rows).items():

@@ -7,7 +7,6 @@ next export also removes the unlocked work folders of killed exports.
 
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -22,7 +21,7 @@ from assets.config.causes import with_file_name
 from assets.config.errors import FactoryError
 from assets.export.card import MARK
 from assets.storage.tables import write_whole
-from schemas.atomic import replace_folder, sync
+from schemas.atomic import locked, replace_folder, sync
 
 CARD, REPORT = "README.md", "report.html"
 _OURS = re.compile(
@@ -46,13 +45,13 @@ def replacing(folder: Path) -> Iterator[Path]:
     place = folder.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     for left in place.parent.glob(f".{place.name}.*{_WORK}"):
-        with suppress(FileNotFoundError), _locked(left) as alone:
+        with suppress(FileNotFoundError), locked(left) as alone:
             if alone:
                 _clear(left, place)
     check_replaceable(place)
     with with_file_name(place):
         work = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=_WORK, dir=place.parent))
-    with _locked(work):
+    with locked(work):
         try:
             new = work / "new"
             new.mkdir()
@@ -129,18 +128,3 @@ def _clear(work: Path, place: Path) -> None:
     if not place.exists() and (work / "old").exists():
         os.replace(work / "old", place)
     shutil.rmtree(work, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Lock ``folder``, and yield whether this process got the lock. It ends with the process."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
-        except BlockingIOError:
-            alone = False
-        yield alone
-    finally:
-        os.close(descriptor)

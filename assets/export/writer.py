@@ -12,7 +12,6 @@ Each refresh has its own files, so a later export does not change earlier files.
 is written completely or not at all.
 """
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from assets.provenance.writers import imported_writers
 from assets.report.page import dataset_report
 from assets.storage.tables import Tables
 from schemas import Scores, Split
+from schemas.atomic import temporary_folder
 
 DATA, CANDIDATES = "data", "candidates"
 
@@ -90,8 +90,7 @@ def in_folder(write: Writer, folder: Path | UPath) -> Exported:
         with replacing(folder) as new:
             return write(new, folder.name)
     check_replaceable(folder)
-    with tempfile.TemporaryDirectory(prefix="factory-export-") as temporary:
-        export = Path(temporary)
+    with temporary_folder("factory-export-") as export:
         exported = write(export, folder.name)
         put(export, folder)
         return exported
@@ -101,10 +100,10 @@ def on_hub(
     write: Writer, repo: str, *, public: bool, of: str, kind: Kind = "dataset"
 ) -> tuple[Exported, Published]:
     """Publish what ``write`` writes to the Hub's dataset or model ``repo``, in one commit."""
-    with tempfile.TemporaryDirectory(prefix="factory-export-") as folder:
-        exported = write(Path(folder), repo)
+    with temporary_folder("factory-export-") as folder:
+        exported = write(folder, repo)
         message = f"{exported.rows:,} {exported.what} of {of}"
-        return exported, publish(Path(folder), repo, public=public, message=message, kind=kind)
+        return exported, publish(folder, repo, public=public, message=message, kind=kind)
 
 
 def _write(

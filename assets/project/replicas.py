@@ -1,6 +1,5 @@
 """Whether replicas fit on the cluster, and whether its nodes see what they need."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from engines.cluster.connection import connected
 from engines.cluster.inventory import nodes_of, unlike_here, unseen
 from engines.cluster.placement import Node, can_hold, demand, fitting
 from schemas import Checkpoints
+from schemas.atomic import temporary_folder
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def pools_of(stage: Stage, bindings: Mapping[str, Binding]) -> list[Pool]:
 def _without_models(ray: Any, nodes: Sequence[Node], models: Path) -> dict[str, str]:
     """The nodes that do not see the folder of trained models, from which the policy is sampled."""
     models.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(prefix=".seen-", dir=models) as file:
-        wrong = unseen(ray, nodes, Path(file.name))
+    with temporary_folder(".seen-", place=models) as folder:
+        wrong = unseen(ray, nodes, folder)
     return dict.fromkeys(
         wrong, f"does not see {models}, the folder of trained models (models: in factory.yaml)"
     )

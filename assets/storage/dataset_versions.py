@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -41,6 +40,7 @@ from assets.storage.tables import (
 )
 from assets.storage.version_numbers import stored_version, version_numbers
 from schemas import content_id
+from schemas.atomic import temporary_folder
 
 TRAIN, HELD_OUT = "train", "held_out"
 SPLITS = (TRAIN, HELD_OUT)
@@ -233,8 +233,9 @@ class Versions:
         path = self._path(version.number)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content.encode())
-        if last is not None and last.dropped != refused:
-            self._remove_unused([("dropped", last.dropped)])
+        # Also what an update that was killed wrote, if this one wrote other rows.
+        stored = [(name, path) for name in ("rows", "dropped") for path in self._files_in(name)]
+        self._remove_unused((name, path.name) for name, path in stored)
         return version, new
 
     def prune(self, keep: int) -> tuple[Sequence[int], int]:
@@ -262,8 +263,8 @@ class Versions:
     def _written(self, part: NewPart, stored: VersionPart | None) -> VersionPart:
         """Write a part, unless ``stored``, that of the newest version, has the same rows."""
         if stored is None or stored.made_by != part.made_by or not self._exists(stored):
-            with TemporaryDirectory() as folder:
-                rows, digest = _gathered(part.read(), Path(folder))
+            with temporary_folder("factory-dataset-") as folder:
+                rows, digest = _gathered(part.read(), folder)
                 name = f"{part.split}-{part.refresh}-{digest}.parquet"
                 if stored is None or (stored.file != name and not self._is_equal(stored, rows)):
                     stored = VersionPart(part.split, part.refresh, part.rows, name)
@@ -299,6 +300,9 @@ class Versions:
                 freed += path.stat().st_size
                 path.unlink()
         return freed
+
+    def _files_in(self, folder: str) -> list[UPath]:
+        return [path for path in (self.folder / folder).glob("*") if path.is_file()]
 
     def _path(self, number: int) -> UPath:
         return self.folder / "versions" / f"{number:06}.json"

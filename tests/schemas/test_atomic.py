@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from schemas.atomic import replace_folder, write_file
+from schemas.atomic import replace_folder, temporary_folder, write_file
 
 
 def test_a_file_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
@@ -50,3 +52,23 @@ def test_a_folder_gets_its_name_whatever_has_it(tmp_path: Path, there: bool) -> 
     assert [path.name for path in place.iterdir()] == ["new"]
     assert not new.exists()
     assert (tmp_path / "old").exists() == there
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from schemas.atomic import temporary_folder
+with temporary_folder("work-", place=pathlib.Path(sys.argv[1])) as folder:
+    (folder / "begun").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_temporary_folder_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert len(list(tmp_path.glob("work-*/begun"))) == 1
+    with temporary_folder("work-", place=tmp_path) as one:
+        assert set(tmp_path.iterdir()) == {one, tmp_path / "other"}
+        with temporary_folder("work-", place=tmp_path) as two:
+            assert set(tmp_path.iterdir()) == {one, two, tmp_path / "other"}
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]

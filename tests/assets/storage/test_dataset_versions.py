@@ -72,6 +72,26 @@ def test_a_file_of_rows_that_was_removed_is_written_again(tmp_path: Path) -> Non
     assert read_table(file).height == 1
 
 
+def test_what_a_killed_update_wrote_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = Versions(tmp_path, "some")
+    written(versions, rows())
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("assets.storage.dataset_versions.asdict", killed)
+        with pytest.raises(KeyboardInterrupt):
+            written(versions, rows(chosen="half written"))
+    left = versions.folder / "rows" / ".train-2026-11-01-0.parquet.1"
+    left.touch()
+    written(versions, rows(chosen="Yes"))
+    named = {part.file for number in (1, 2) for part in versions.version(number).parts}
+    assert {path.name for path in left.parent.iterdir()} == named
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     versions = Versions(tmp_path, "some")
     version, _ = written(versions, rows())
