@@ -23,13 +23,15 @@ MEASURED = 100_000
 class Finding:
     """A result of a claim. ``on`` names the data; ``low`` and ``high`` bound the difference that
     decides. ``verdict``, ``low`` and ``high`` are None if the claim could not be measured.
-    ``plot``: the curves behind it, if there are any."""
+    ``boundary``: what the difference has to be beyond. ``plot``: the curves behind it, if there are
+    any."""
 
     on: str
     says: str
     verdict: Verdict | None
     low: float | None
     high: float | None
+    boundary: float = 0.0
     plot: Plot | None = None
 
     @property
@@ -48,13 +50,14 @@ class Finding:
             claim["verdict"],
             claim["low"],
             claim["high"],
+            claim.get("boundary", 0.0),
             None if stored is None else Plot.read(stored),
         )
 
     @property
     def reach(self) -> float:
         """How far from 0 the scale goes that shows the interval."""
-        return max(abs(self.low or 0), abs(self.high or 0), 1e-9) * 1.15
+        return max(abs(self.low or 0), abs(self.high or 0), abs(self.boundary), 1e-9) * 1.15
 
 
 def findings(data: ReportData) -> list[Finding]:
@@ -82,8 +85,15 @@ def findings(data: ReportData) -> list[Finding]:
             reason = reason or str(error).removeprefix("not measured: ")
             continue
         on = f"this data, refresh {refresh}"
-        low, high = figures.low, figures.high
-        result = Finding(on, figures.says, figures.verdict, low, high, figures.plot)
+        result = Finding(
+            on,
+            figures.says,
+            figures.verdict,
+            figures.low,
+            figures.high,
+            figures.boundary,
+            figures.plot,
+        )
         return [*results, result]
     return [*results, Finding("this data", reason, None, None, None)]
 

@@ -213,7 +213,11 @@ def test_a_dropped_row_is_shown_as_text_and_cut(workshop: Any) -> None:
 
 def test_a_page_needs_no_network_and_its_policy_forbids_it(workshop: Any) -> None:
     write_pairs(workshop, "many", 4)
-    workshop.recipe("many", PAIRS, paper={"title": "A paper", "code": "https://example.org/code"})
+    workshop.recipe(
+        "many",
+        PAIRS,
+        paper={"arxiv": "2405.07863", "title": "A paper", "code": "https://example.org/code"},
+    )
     html = dataset_report(workshop.project(), "many").html
     page = Page(html)
     for tag, attributes in page.elements:
