@@ -220,6 +220,8 @@ def test_a_page_needs_no_network_and_its_policy_forbids_it(workshop: Any) -> Non
     )
     html = dataset_report(workshop.project(), "many").html
     page = Page(html)
+    links = {attributes.get("href") for tag, attributes in page.elements if tag == "a"}
+    assert {"https://arxiv.org/abs/2405.07863", "https://example.org/code"} <= links
     for tag, attributes in page.elements:
         assert not {"src", "srcset", "action", "data", "style"} & set(attributes)
         assert not [name for name in attributes if name.startswith("on")]
