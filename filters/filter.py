@@ -34,7 +34,8 @@ class Filter(Operator):
     """
 
     one_prompt: ClassVar[bool] = False
-    """Whether it chooses among the rows of each prompt by these rows alone."""
+    """Whether it chooses among the rows of each prompt by these rows alone; among those of each
+    response, if it reads scores alone."""
 
     one_row: ClassVar[bool] = False
     """Whether it decides about each row of `of` by that row alone."""

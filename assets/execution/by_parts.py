@@ -1,10 +1,11 @@
 """Works a large stage in parts, some prompts after the other, so that its memory is bounded.
 
 A stage is worked in parts if it reads many prompts, and its operator looks at one of them at a time
-(`schemas.Operator.by_prompt`). Each part is stored as soon as it is complete, and a run after a
-kill goes on with the parts that are missing. Rows, their order and their seeds are those of a
-stage that is worked as a whole. Dropped rows are in the order of the parts. While the last rows of
-a part are answered, the next part begins (`engines.runtime.overlap`), so two are in memory.
+(`schemas.Operator.by_prompt`). A stage that reads nothing but scores, which do not name their
+prompts, is cut between responses instead. Each part is stored as soon as it is complete, and a run
+after a kill goes on with the parts that are missing. Rows, their order and their seeds are those of
+a stage that is worked as a whole. Dropped rows are in the order of the parts. While the last rows
+of a part are answered, the next part begins (`engines.runtime.overlap`), so two are in memory.
 
 What is shown of a stage is of all rows, except sample rows, pictures and histograms, which are of
 the first part, and probes and other conclusions, which are of `CONCLUDED` prompts.
@@ -45,7 +46,7 @@ from schemas import Findings, Lengths, Pairs, Prompts, Split, StageReport, Usage
 from schemas.ids import content_ids
 
 PROMPTS = 25_000
-"""The most prompts of a part."""
+"""The most prompts of a part, or responses."""
 CONCLUDED = 2_000
 """The prompts that probes may choose from, drawn by a hash of the run's seed and their ids."""
 
@@ -64,7 +65,8 @@ def whole(tables: Mapping[str, Stored]) -> dict[str, pl.DataFrame]:
 
 
 def parts_of(stage: Stage, tables: Mapping[str, Stored]) -> list[pl.Series]:
-    """The ids of the prompts of each part; empty if the stage is worked as a whole.
+    """The ids of the prompts of each part, or of its responses if no table names prompts; empty if
+    the stage is worked as a whole.
 
     Tables of an object store are read as a whole, and so are tables in which the rows of a prompt
     do not follow each other.
@@ -74,9 +76,10 @@ def parts_of(stage: Stage, tables: Mapping[str, Stored]) -> list[pl.Series]:
         return []
     if any(not isinstance(stored, Path | pl.DataFrame) for stored in tables.values()):
         return []
-    if "prompt_id" not in _columns(tables[of]):
+    unit = _unit(tables)
+    if unit not in _columns(tables[of]):
         return []
-    rows = _ask(tables[of], lambda rows: rows.select("prompt_id"))["prompt_id"]
+    rows = _ask(tables[of], lambda rows: rows.select(unit))[unit]
     ids = rows.filter(rows.ne_missing(rows.shift()))
     if ids.len() <= PROMPTS or ids.has_nulls() or ids.is_duplicated().any():
         return []
@@ -122,7 +125,7 @@ def execute_in_parts(
             read, kept = _sample(tables, stored, pl.concat(parts)[drawn.sort()])
             report += operator.conclusions(read, kept, context)
     seconds = perf_counter() - began
-    first = rows_of_prompts(tables, parts[0])
+    first = rows_of_part(tables, parts[0])
     split = Split(next(stored.parts()), stored.dropped(), report)
     outcome = StageOutcome(
         stage,
@@ -151,7 +154,7 @@ def _worked(
 ) -> StageReport:
     """Write all parts that are missing. What the stage reports of its session."""
     reports: dict[int, StageReport] = {}
-    with _session(stage, rows_of_prompts(tables, parts[0]), context) as (work, counts, report):
+    with _session(stage, rows_of_part(tables, parts[0]), context) as (work, counts, report):
 
         def missing() -> Iterator[Callable[[], _Worked]]:
             for number, ids in enumerate(parts):
@@ -170,7 +173,7 @@ def _worked(
                     reports[number] = StageReport(usage)
 
         def worked(number: int, ids: pl.Series, mine: str) -> _Worked:
-            return _Worked(number, mine, *work(rows_of_prompts(tables, ids)))
+            return _Worked(number, mine, *work(rows_of_part(tables, ids)))
 
         def write(part: _Worked) -> None:
             usage = part.split.report.usage
@@ -262,7 +265,7 @@ def _labels(
     given = {name: tables[name] for name in tables if _columns(tables[name]) == _PROMPTS}
     counts = [LabelCounts()]
     for ids, pairs in zip(parts, stored.parts(), strict=True):
-        prompts = given_of(rows_of_prompts(given, ids), stages)
+        prompts = given_of(rows_of_part(given, ids), stages)
         counts.append(label_counts(pairs, prompts, context.checks))
     return LabelCounts(*map(sum, zip(*counts, strict=True)))
 
@@ -274,21 +277,21 @@ def _sample(
     tables: Mapping[str, Stored], stored: StageParts, ids: pl.Series
 ) -> tuple[Mapping[str, pl.DataFrame], pl.DataFrame]:
     """The rows of some prompts: of the stage's tables, and those that it kept."""
-    read = rows_of_prompts(tables, ids)
+    read = rows_of_part(tables, ids)
     unit, known = ("prompt_id", ids) if "prompt_id" in stored.columns() else _responses(read)
     return read, stored.query(lambda rows: rows.filter(pl.col(unit).is_in(known.implode())))
 
 
-def rows_of_prompts(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, pl.DataFrame]:
+def rows_of_part(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, pl.DataFrame]:
     """The rows of some prompts, in their order, and rows about all prompts. A table about no
-    prompts has all its rows."""
-    wanted = ids.implode()
-    theirs = pl.col("prompt_id").is_in(wanted) | pl.col("prompt_id").is_null()
+    prompts has all its rows. If no table names prompts, the rows of some responses."""
+    unit = _unit(tables)
+    theirs = pl.col(unit).is_in(ids.implode()) | pl.col(unit).is_null()
     names = {name: _columns(stored) for name, stored in tables.items()}
     read = {
         name: _ask(stored, lambda rows: rows.filter(theirs))
         for name, stored in tables.items()
-        if "prompt_id" in names[name]
+        if unit in names[name]
     }
     unit, known = _responses(read)
     mine = known.implode()
@@ -300,6 +303,12 @@ def rows_of_prompts(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, p
         else _ask(stored, lambda rows: rows)
         for name, stored in tables.items()
     }
+
+
+def _unit(tables: Mapping[str, Stored]) -> str:
+    """The column of ids between which tables are cut."""
+    named = any("prompt_id" in _columns(stored) for stored in tables.values())
+    return "prompt_id" if named else "response_id"
 
 
 def _responses(read: Mapping[str, pl.DataFrame]) -> tuple[str, pl.Series]:

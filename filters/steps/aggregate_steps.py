@@ -22,6 +22,7 @@ class AggregateSteps(Filter):
 
     gives: ClassVar[type[Table] | None] = Scores
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Scores)]
     rule: Literal["min", "product", "mean", "last", "sum"] = "min"

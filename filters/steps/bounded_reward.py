@@ -30,6 +30,7 @@ class BoundedReward(Filter):
 
     gives: ClassVar[type[Table] | None] = Scores
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Scores)]
     rule: Literal["clip", "delta"] = "clip"

@@ -23,6 +23,7 @@ class FirstWrongStep(Filter):
 
     gives: ClassVar[type[Table] | None] = Scores
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Scores)]
     below: float = 0.5

@@ -35,6 +35,7 @@ class FocusSteps(Filter):
 
     gives: ClassVar[type[Table] | None] = None
     unit: ClassVar[str] = "prompt_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(StepLabels, Responses)]
     last: int = Field(default=1, ge=1)

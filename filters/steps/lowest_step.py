@@ -27,6 +27,7 @@ class LowestStep(Filter):
 
     gives: ClassVar[type[Table] | None] = Scores
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Scores)]
     lowest: Literal["value", "advantage"] = "advantage"

@@ -24,6 +24,7 @@ class StepProgress(Filter):
 
     gives: ClassVar[type[Table] | None] = Scores
     unit: ClassVar[str] = "response_id"
+    one_prompt: ClassVar[bool] = True
 
     of: Annotated[str, Takes(Scores)]
 

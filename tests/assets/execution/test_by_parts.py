@@ -19,7 +19,7 @@ from assets.project.recipe_plan import Stage
 from assets.storage.stage_parts import StageParts
 from assets.storage.tables import Tables
 from engines.context import Context
-from filters import BestWorst, Threshold
+from filters import AggregateSteps, BestWorst, Threshold
 from generators import Sample
 from schemas import Dropped, Operator, Pairs, Prompts, Responses, Scores, Split, Table, empty
 from tests.annotators.scripted import Bench
@@ -128,6 +128,26 @@ def test_parts_are_the_whole(
     assert run.tables.about(key, DAY) == {"set": 1}
     folder = run.tables.path(key, DAY).with_name(f"{DAY}.parts")
     assert len(list(folder.iterdir())) == 1 + -(-len(ANSWERS) // size)
+
+
+def test_scores_alone_are_cut_between_responses(
+    run: Run, tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_steps = run.whole["scores"].with_columns(step=pl.lit(0, pl.Int32))
+    failed = pl.when(pl.int_range(pl.len()) == 5).then(pl.lit("failed"))
+    value = pl.when(failed.is_null()).then("value")
+    of_steps = of_steps.with_columns(error=failed, value=value)
+    alone = Run(tmp_path / "alone", {"scores": of_steps})
+    aggregated = Stage("made", AggregateSteps(of="scores"), Scores, ("scores",))
+    whole = alone.at_once(aggregated, context)
+    assert whole.split.kept.height > 3
+    assert whole.split.dropped.height
+    monkeypatch.setattr(by_parts, "PROMPTS", 3)
+    outcome, _ = alone.in_parts(aggregated, context)
+    assert comparable(outcome) == comparable(whole)
+    assert outcome.stored is not None
+    outcome.stored.publish({})
+    assert_frame_equal(alone.tables.read(("r", "made"), DAY), whole.split.kept)
 
 
 class Killed(BaseException):

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 import filters
 from annotators import ItemAnswers, JudgingItems
 from assets.execution import by_parts
-from assets.execution.by_parts import parts_of, rows_of_prompts
+from assets.execution.by_parts import parts_of, rows_of_part
 from assets.project.recipe_plan import Stage
 from engines.bindings import Binding
 from engines.opening import open_engine
@@ -62,6 +62,7 @@ FILTERS: Sequence[Filter] = [
     filters.EditedPairs(**EDITED, by="scores", originals_by="others", most_changed=1, right=0.5),
     filters.FirstWrongStep(of="scores"),
     filters.FocusSteps(of="labels", last=2),
+    filters.FocusSteps(of="responses"),
     filters.Fold(of="responses", fold=1),
     filters.GradedPairs(**EDITED),
     filters.GradedPairs(**EDITED, pairs="all", cut="keep"),
@@ -115,27 +116,21 @@ FILTERS: Sequence[Filter] = [
     filters.ViewsAgreement(of="pairs", views=("scores", "others")),
 ]
 WHOLE = {
-    "AggregateSteps",
     "AgreeingCriteria",
     "BalanceSteps",
-    "BoundedReward",
     "CombineScores",
     "ContrastPairs",
     "Decontaminate",
     "Deduplicate",
     "Diverse",
-    "FirstWrongStep",
-    "FocusSteps",
     "Fold",
     "LengthBias",
-    "LowestStep",
     "MergeSteps",
     "Mixture",
     "PreferenceStrength",
     "PrinciplePairs",
     "RevisedRubric",
     "SemanticDuplicates",
-    "StepProgress",
     "Uncertainty",
     "Union",
 }
@@ -157,7 +152,7 @@ def split_up(operator: Operator, tables: World, monkeypatch: pytest.MonkeyPatch)
     stage = Stage("made", operator, operator.gives or Responses, tuple(read))
     parts = parts_of(stage, read)
     assert len(parts) > 1
-    return [rows_of_prompts(read, ids) for ids in parts]
+    return [rows_of_part(read, ids) for ids in parts]
 
 
 def assert_same_rows(parts: Sequence[Any], whole: Any) -> None:
