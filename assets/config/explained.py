@@ -24,11 +24,14 @@ def explained(error: ValidationError, settings: type[BaseModel]) -> str:
     for problem in wrong_values(error):
         text = problem.text
         if problem.kind == "extra_forbidden":
-            name, known = problem.place[-1], _fields(problem.place, settings)
-            if known == Binding.model_fields and name in Profile.model_fields:
+            name = problem.place[-1]
+            if (
+                problem.place == ("roles", *problem.place[1:2], name)
+                and name in Profile.model_fields
+            ):
                 text = f"belongs under 'defaults': defaults: {{{name}: …}}"
             else:
-                text = f"unknown field; {near(name, known)}"
+                text = f"unknown field; {near(name, _fields(problem.place, settings))}"
         where = from_variable(*problem.place)
         lines.append(f"field {'.'.join(problem.place)!r}: {text}{where}")
     return "; ".join(lines)

@@ -76,8 +76,9 @@ def parts_of(stage: Stage, tables: Mapping[str, Stored]) -> list[pl.Series]:
         return []
     if any(not isinstance(stored, Path | pl.DataFrame) for stored in tables.values()):
         return []
-    unit = _unit(tables)
-    if unit not in _columns(tables[of]):
+    names = {name: _columns(stored) for name, stored in tables.items()}
+    unit = _unit(names)
+    if unit not in names[of]:
         return []
     rows = _ask(tables[of], lambda rows: rows.select(unit))[unit]
     ids = rows.filter(rows.ne_missing(rows.shift()))
@@ -285,29 +286,29 @@ def _sample(
 def rows_of_part(tables: Mapping[str, Stored], ids: pl.Series) -> dict[str, pl.DataFrame]:
     """The rows of some prompts, in their order, and rows about all prompts. A table about no
     prompts has all its rows. If no table names prompts, the rows of some responses."""
-    unit = _unit(tables)
-    theirs = pl.col(unit).is_in(ids.implode()) | pl.col(unit).is_null()
     names = {name: _columns(stored) for name, stored in tables.items()}
+    unit = _unit(names)
+    theirs = pl.col(unit).is_in(ids.implode()) | pl.col(unit).is_null()
     read = {
         name: _ask(stored, lambda rows: rows.filter(theirs))
         for name, stored in tables.items()
         if unit in names[name]
     }
-    unit, known = _responses(read)
+    response, known = _responses(read)
     mine = known.implode()
     return {
         name: read[name]
         if name in read
-        else _ask(stored, lambda rows: rows.filter(pl.col(unit).is_in(mine)))
-        if unit in names[name]
+        else _ask(stored, lambda rows: rows.filter(pl.col(response).is_in(mine)))
+        if response in names[name]
         else _ask(stored, lambda rows: rows)
         for name, stored in tables.items()
     }
 
 
-def _unit(tables: Mapping[str, Stored]) -> str:
-    """The column of ids between which tables are cut."""
-    named = any("prompt_id" in _columns(stored) for stored in tables.values())
+def _unit(names: Mapping[str, Sequence[str]]) -> str:
+    """The column of ids between which tables of these columns are cut."""
+    named = any("prompt_id" in columns for columns in names.values())
     return "prompt_id" if named else "response_id"
 
 

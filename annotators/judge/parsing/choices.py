@@ -176,7 +176,7 @@ def _in_sentences(plain_words: str) -> set[float]:
     words, ending = in_symbols(plain_words), in_symbols(sentences[-1])
     first, last = _first(words), _decided(ending)
     if first is None and sentences[0] != lines(plain_words)[0].strip():
-        # "B. A is better."
+        # An option that is a sentence of its own, before others: "B. A is better."
         first = _decided(in_symbols(sentences[0]), alone=True)
     if _HEADING.match(sentences[0]):
         first = None

@@ -9,13 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from assets.charts.histogram import histogram
 from assets.cli import app
 from assets.config.errors import FactoryError
 from assets.report.encoding import packed
@@ -308,32 +306,6 @@ def test_a_report_of_a_real_run(ran: Any) -> None:
     page = report(workshop, "first")
     assert f"{outcome.stages['pairs']['kept']} kept" in page.text
     assert "trainers.DPO" in page.text
-
-
-@given(
-    st.lists(st.floats(-1e6, 1e6) | st.integers(-50, 5000).map(float), min_size=1, max_size=60),
-    st.lists(st.floats(-1e6, 1e6)),
-)
-def test_a_histogram_counts_every_number(one: list[float], other: list[float]) -> None:
-    drawn = histogram("score", {("a", "good"): pl.Series(one), ("b", "bad"): numbers(other)})
-    assert drawn is not None
-    for series, given_numbers in zip(drawn.series, [one, other], strict=False):
-        counted = sum(int(re.findall(r": ([0-9,]+) ", bar.says)[0]) for bar in series.bars)
-        assert counted == series.count == len(given_numbers)
-
-
-def numbers(values: list[float]) -> pl.Series:
-    return pl.Series(values, dtype=pl.Float64)
-
-
-def test_numbers_that_hardly_differ_have_a_histogram() -> None:
-    drawn = histogram("score", {("", "plain"): numbers([0.0, 5e-324])})
-    assert drawn is not None
-    assert [label for _, label in drawn.ticks] == ["0", "0"]
-
-
-def test_nothing_has_no_histogram() -> None:
-    assert histogram("score", {("", "plain"): numbers([])}) is None
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
